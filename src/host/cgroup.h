@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Control groups of ours, on pure v2, hybrid and pure v1 layouts alike.
+ *
+ * A `struct cgroup` is one relative path ("vtax-3f2a/env") that exists in every hierarchy vtax uses: cgroup2
+ * where it is mounted (process tracking and cpu.stat need no controller there), and the v1 hierarchies
+ * cpuacct/cpu, cpuset, memory, pids, freezer, devices when they are. Processes started in it are found by
+ * it: vtax never looks for a process by name.
+ */
+#ifndef VTAX_HOST_CGROUP_H
+#define VTAX_HOST_CGROUP_H
+
+#include "base/err.h"
+#include "base/strvec.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum cgroup_layout { CGROUP_V2, CGROUP_HYBRID, CGROUP_V1 };
+
+/* Found once; cannot-run error when no usable hierarchy is mounted. */
+int cgroup_layout(enum cgroup_layout *layout, struct vt_err *err);
+
+struct cgroup {
+	char path[128]; /* relative to each hierarchy's root, no leading '/' */
+};
+
+struct journal;
+int cgroup_create(struct cgroup *cg, struct journal *j, const char *path, struct vt_err *err);
+int cgroup_enter(const struct cgroup *cg, struct vt_err *err); /* the calling process, e.g. in child prepare */
+
+/* CPU time used by everything in it and below, ns since it was made. */
+int cgroup_cpu_ns(const struct cgroup *cg, uint64_t *ns, struct vt_err *err);
+
+/* Bytes charged (memory.current / memory.usage_in_bytes); -ENOTSUP without the controller. */
+int cgroup_memory_bytes(const struct cgroup *cg, uint64_t *bytes, struct vt_err *err);
+
+/* SIGKILLs every process in it and below, until none is left or the deadline passes. */
+int cgroup_kill(const struct cgroup *cg, uint64_t deadline_ns, struct vt_err *err);
+
+/* Kills what is left and removes it with everything below (runtimes leave sub-groups). Fine when absent. */
+int cgroup_remove(const struct cgroup *cg, struct vt_err *err);
+
+/* The pids in it and below, through every hierarchy. */
+int cgroup_pids(const struct cgroup *cg, pid_t **pids, size_t *n, struct vt_err *err);
+
+#endif
