@@ -82,6 +82,7 @@ struct trial_ctx {
 	const char *bind_address;    /* what the server binds */
 	uint64_t duration_ns, warmup_ns;
 	const volatile int *cancel;  /* non-zero: end soon, return -EINTR */
+
 	void (*mark)(void *arg, int which); /* measured time begins (0), has ended (1): campaign samples CPU */
 	void *mark_arg;
 };
@@ -89,7 +90,8 @@ struct trial_ctx {
 struct workload_ops {
 	const char *name, *summary, *group; /* group: "network" */
 	unsigned needs;
-	const struct opt_def *options;
+	bool saturates; /* loads as fast as it can by design: a busy client is its nature, not a failed gate */
+	const struct opt_def *const *options; /* NULL-terminated list of option tables */
 	const struct metric_def *metrics; /* ends with name NULL; without the CPU metrics, which are common */
 	const uint16_t *ports; /* to be reachable in the environment; ends with 0 */
 	int (*check)(const struct workload *w, struct vt_err *err); /* contradictory options; NULL none */
@@ -106,6 +108,5 @@ const struct metric_def *workload_metric(const struct workload_ops *ops, const c
 int workload_parse(struct workload *w, const char *text, struct vt_err *err);
 int workload_expand(const char *text, struct strvec *out, struct vt_err *err); /* globs, as technique_expand */
 void workload_release(struct workload *w);
-const struct opt_def *const *workload_tables(const struct workload_ops *ops); /* NULL-terminated */
 
 #endif
