@@ -17,7 +17,7 @@
 
 #include <string.h>
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the wire is little-endian, and so must be the host");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the wire is little-endian, so is the host");
 _Static_assert(sizeof(double) == 8, "ABI_F64 is an IEEE 754 double");
 _Static_assert(ABI_BODY_MAX % 8 == 0, "bodies are multiples of 8");
 
@@ -40,13 +40,14 @@ void wire_writer_init(struct wire_writer *w, void *data, size_t size)
 static void add(struct wire_writer *w, uint16_t key, uint16_t type, const void *data, size_t len)
 {
 	struct abi_field f = { .key = key, .type = type, .length = (uint32_t)len };
-	uint8_t *at = w->data + w->len;
+	uint8_t *at;
 
 	/* w->size ≤ ABI_BODY_MAX, so a length past it is refused before pad8() or the cast could wrap. */
 	if (w->failed || len > w->size || sizeof f + pad8(len) > w->size - w->len) {
 		w->failed = true;
 		return;
 	}
+	at = w->data + w->len;
 	memcpy(at, &f, sizeof f);
 	if (len)
 		memcpy(at + sizeof f, data, len);
