@@ -59,7 +59,8 @@ double hist_mean(const struct hist *h); /* ns; NaN when empty */
 
 /*
  * q-quantile, 0 ≤ q ≤ 1: the smallest recorded value with at least ceil(q·n) values at or below it (type 1 of
- * Hyndman & Fan 1996), as its bucket's middle, clamped to [min, max]. NaN when empty.
+ * Hyndman & Fan 1996), as its bucket's middle, clamped to [min, max]. The n-th value, and any that falls
+ * among `over`, is given as `max`. NaN when empty.
  */
 double hist_quantile(const struct hist *h, double q);
 
@@ -74,13 +75,17 @@ extern const size_t hist_percentiles_n;
 /*
  * Portable form: little-endian header (version, n, over, min, max, sum) and (index delta, count) varints of
  * the non-empty buckets. hist_decode() treats the bytes as hostile: it checks every bound and that the counts
- * add up to n. Returns 0, -EBADMSG or -EPROTONOSUPPORT. hist_encode() returns bytes written, or -ENOBUFS.
+ * add up to n, and that min, max and sum fit them; *h is empty after a failure. Returns 0, -EBADMSG or
+ * -EPROTONOSUPPORT. hist_encode() returns bytes written, or -ENOBUFS. At most 2^53 values.
  */
 #define HIST_ENCODED_MAX (64 + HIST_BUCKETS * 13)
 long hist_encode(const struct hist *h, void *out, size_t size);
 int hist_decode(struct hist *h, const void *data, size_t size);
 
-/* Non-empty buckets in rising order: value (middle, ns) and count. For CDFs. Returns 0 past the end. */
+/*
+ * Non-empty buckets in rising order: value (middle, ns) and count; then, if there are any, the values `over`
+ * as one last step at `max`. For CDFs. Start with *cursor = 0; returns 0 past the end.
+ */
 int hist_next(const struct hist *h, unsigned *cursor, double *value, uint64_t *count);
 
 #endif
