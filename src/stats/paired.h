@@ -32,7 +32,11 @@ void overhead_paired(struct overhead *o, const double *base, const double *t, si
 enum verdict overhead_verdict(const struct overhead *o, double margin);
 const char *verdict_name(enum verdict v); /* "baseline" "tax" "gain" "none" "inconclusive" "not-run" */
 
-/* Blocks that an interval half-width of `target` (relative, on the log scale) would need, given log_sd; ≥ 2. */
+/*
+ * Blocks that a 95 % interval of half-width ln(1 + target) would need, given log_sd: the smallest n ≥ 2 with
+ * t(0.975, n−1)·log_sd/√n at most that. 2 while log_sd is unknown (n < 2): nobody can tell before two blocks.
+ * SIZE_MAX when no number of blocks is enough (target ≤ 0, or more than 2^40).
+ */
 size_t overhead_blocks_needed(const struct overhead *o, double target);
 
 /* Smallest overhead that n blocks of this noise would detect with power 0.8 at 5 % (two-sided, normal approx.). */

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Trial-level values: location, spread, outlier flags. All pure; arrays are not modified. */
+/*
+ * Trial-level values: location, spread, outlier flags. All pure; arrays are not modified. Values are finite:
+ * a trial without a value is left out by the caller.
+ */
 #ifndef VTAX_STATS_SUMMARY_H
 #define VTAX_STATS_SUMMARY_H
 
@@ -15,7 +18,7 @@ struct summary {
 /* n = 0 gives NaN everywhere. Sums by Welford's recurrence. */
 void summary_of(struct summary *s, const double *x, size_t n);
 
-/* Quantile of raw values by linear interpolation (type 7 of Hyndman & Fan 1996, R's default). */
+/* Quantile of raw values by linear interpolation (type 7 of Hyndman & Fan 1996, R's default); NaN for n = 0. */
 double quantile7(const double *x, size_t n, double q);
 
 /*
@@ -30,5 +33,14 @@ size_t outliers_mad(const double *x, size_t n, bool *flag);
  * (relative). n < 9: never drifting.
  */
 bool series_drifts(const double *y, size_t n, double tolerance);
+
+/*
+ * The p above: of Spearman's rho against 1 … n, with mid-ranks and the t approximation on n − 2 degrees of
+ * freedom (R: cor.test(y, seq_along(y), method = "spearman", exact = FALSE)). NaN for n < 3 or equal values.
+ */
+double series_trend_p(const double *y, size_t n);
+
+/* rank[i] of x[i], 1 … n; equal values share the mean of their ranks. */
+void ranks_mid(const double *x, size_t n, double *rank);
 
 #endif
