@@ -36,6 +36,15 @@ static void line(enum log_level level, const char *prefix, const char *fmt, va_l
 	fputc('\n', stderr);
 }
 
+void log_error(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	line(LOG_QUIET, "vtax: ", fmt, ap);
+	va_end(ap);
+}
+
 void log_warn(const char *fmt, ...)
 {
 	va_list ap;

@@ -16,6 +16,7 @@ enum log_level log_get_level(void);
 /* Called before a line is written, so that a progress line can be wiped first. NULL: none. */
 void log_set_hook(void (*before_line)(void));
 
+void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
