@@ -81,9 +81,12 @@ static int take(struct kernel_params *p, const struct wire_field *f, struct vt_e
 
 static int check_address(const char *address, const char *what, struct vt_err *err)
 {
+	char bare[sizeof ((struct kernel_params *)0)->address];
 	struct in6_addr a;
 
-	if (inet_pton(AF_INET, address, &a) == 1 || inet_pton(AF_INET6, address, &a) == 1)
+	/* A link-local address may name its interface ("fe80::1%vtax0"); whether there is one is the kernel's to see. */
+	snprintf(bare, sizeof bare, "%.*s", (int)strcspn(address, "%"), address);
+	if (inet_pton(AF_INET, address, &a) == 1 || inet_pton(AF_INET6, bare, &a) == 1)
 		return 0;
 	return vt_fail(err, -EINVAL, "the %s \"%s\" is no numeric address", what, address);
 }
