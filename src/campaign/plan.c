@@ -328,7 +328,7 @@ static json_t *list_to_json(const struct strvec *s)
 
 json_t *plan_to_json(const struct plan *p)
 {
-	return json_pack("{s:s, s:s?, s:I, s:I, s:I, s:i, s:i, s:f, s:b, s:b, s:i, s:s?, s:o, s:o}", "suite", p->suite,
+	return json_pack("{s:s, s:s*, s:I, s:I, s:I, s:i, s:i, s:f, s:b, s:b, s:i, s:s*, s:o, s:o}", "suite", p->suite,
 		"description", p->description, "duration_ns", (json_int_t)p->duration_ns, "warmup_ns",
 		(json_int_t)p->warmup_ns, "time_budget_ns", (json_int_t)p->time_budget_ns, "blocks",
 		(int)p->blocks_min, "max_blocks", (int)p->blocks_max, "target", p->target, "pin", p->pin, "offload",
@@ -359,7 +359,7 @@ int plan_from_json(struct plan *p, const char *text, struct vt_err *err)
 	double target;
 	json_t *o = json_loads(text, 0, NULL);
 
-	if (!o || json_unpack(o, "{s:s, s:s?, s:I, s:I, s:I, s:i, s:i, s:F, s:b, s:b, s:i, s:s?, s:o, s:o}", "suite",
+	if (!o || json_unpack(o, "{s:s, s?:s, s:I, s:I, s:I, s:i, s:i, s:F, s:b, s:b, s:i, s?:s, s:o, s:o}", "suite",
 			  &suite, "description", &description, "duration_ns", &duration, "warmup_ns", &warmup,
 			  "time_budget_ns", &budget, "blocks", &blocks, "max_blocks", &max, "target", &target, "pin",
 			  &pin, "offload", &offload, "mtu", &mtu, "baseline", &baseline, "techniques", &techniques,
