@@ -25,7 +25,8 @@
 static const char usage[] =
 	"usage: vtax-agent                 speak the vtax protocol on stdin and stdout (vtax starts it so)\n"
 	"       vtax-agent relay --listen ADDRESS --target ADDRESS --delay-ns N PORT...\n"
-	"                                  pass TCP and UDP on, N nanoseconds later each way, until stdin ends\n"
+	"                                  pass TCP and UDP on, N nanoseconds late towards the target, until\n"
+	"                                  stdin ends\n"
 	"       vtax-agent --version | --help\n";
 
 static int refuse(const char *what, const char *given)
