@@ -102,7 +102,7 @@ static int make_in(const struct hierarchy *h, const char *parent, const char *pa
 static bool exists_everywhere(const struct hierarchies *hs, const char *path)
 {
 	for (size_t i = 0; i < hs->n; i++)
-		if (hierarchy_is_used(&hs->h[i]) && faccessat(hs->h[i].fd, path, F_OK, 0) < 0)
+		if (faccessat(hs->h[i].fd, path, F_OK, 0) < 0)
 			return false;
 	return true;
 }
@@ -122,8 +122,8 @@ static int make_level(const struct hierarchies *hs, struct journal *j, const cha
 		*journaled = true;
 	}
 	for (size_t i = 0; i < hs->n; i++) {
-		r = hierarchy_is_used(&hs->h[i]) ? make_in(&hs->h[i], parent, path, err) : 0;
-		if (r < 0)
+		r = make_in(&hs->h[i], parent, path, err);
+		if (r < 0 && hierarchy_is_needed(&hs->h[i]))
 			return r;
 	}
 	return 0;
@@ -163,17 +163,17 @@ int cgroup_enter(const struct cgroup *cg, struct vt_err *err)
 	const struct hierarchies *hs;
 	int r = hierarchies_get(&hs, err);
 
-	for (size_t i = 0; r == 0 && i < hs->n; i++) {
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < hs->n; i++) {
 		const struct hierarchy *h = &hs->h[i];
 
-		if (!hierarchy_is_used(h))
-			continue;
 		r = write_small(h->fd, cg->path, "cgroup.procs", "0");
-		if (r < 0)
+		if (r < 0 && hierarchy_is_needed(h))
 			return vt_fail(err, r, "cannot enter the cgroup '%s/%s': %s%s", h->point, cg->path, strerror(-r),
 				r == -EBUSY ? " (it has children of its own)" : "");
 	}
-	return r;
+	return 0;
 }
 
 static int parse_u64(const char *text, uint64_t *v)

@@ -2,13 +2,11 @@
 /*
  * Control groups of ours, on pure v2, hybrid and pure v1 layouts alike.
  *
- * A `struct cgroup` is one relative path ("vtax-3f2a/env") that exists in every hierarchy vtax uses: cgroup2
- * where it is mounted (process tracking and cpu.stat need no controller there), and the v1 hierarchies
- * cpuacct/cpu, cpuset, memory, pids, freezer, devices when they are. Processes started in it are found by
- * it: vtax never looks for a process by name.
- *
- * A runtime that is given a cgroup path below ours makes it in more hierarchies than these (blkio,
- * name=systemd): finding, killing and removing therefore look into every mounted hierarchy.
+ * A `struct cgroup` is one relative path ("vtax-3f2a/env") that exists in every mounted hierarchy: cgroup2
+ * where there is one (process tracking and cpu.stat need no controller there), and the v1 hierarchies.
+ * Processes started in it are found by it: vtax never looks for a process by name. What a runtime makes below
+ * it, or next to the process that started it, is removed with it. Give a runtime an explicit path below ours
+ * all the same: without one, crun and runc go to the root of some hierarchies.
  */
 #ifndef VTAX_HOST_CGROUP_H
 #define VTAX_HOST_CGROUP_H

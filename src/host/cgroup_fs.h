@@ -22,7 +22,7 @@ enum {
 struct hierarchy {
 	int fd; /* its root, O_PATH; -1 until opened */
 	bool v2;
-	unsigned controllers; /* v1: those of ours that are bound to it; 0: only searched and swept, never entered */
+	unsigned controllers; /* v1: those of ours that are bound to it */
 	char point[256];
 };
 
@@ -38,8 +38,11 @@ int hierarchies_find(struct hierarchies *hs, const struct mountinfo *m);
 /* The machine's, opened once and kept: the descriptors stay valid in another mount namespace. */
 int hierarchies_get(const struct hierarchies **hs, struct vt_err *err);
 
-/* Is it one that cgroup_create() makes cgroups in? */
-static inline bool hierarchy_is_used(const struct hierarchy *h)
+/*
+ * Must our cgroups exist in it? The others (blkio, name=systemd, net_cls …) are made and entered too where that
+ * works: what a runtime then makes "next to itself" there lies below ours and is swept with it.
+ */
+static inline bool hierarchy_is_needed(const struct hierarchy *h)
 {
 	return h->v2 || h->controllers;
 }
