@@ -20,7 +20,7 @@ enum opt_type {
 	OPT_ENUM,     /* one of `choices` */
 	OPT_UINT,     /* decimal within min..max */
 	OPT_SIZE,     /* bytes, with optional K M G (1024) suffix, either case, within min..max */
-	OPT_DURATION, /* ns; "10", "1.5s" … with unit ns us ms s m h; bare is seconds; within min..max (ns) */
+	OPT_DURATION, /* ns; "10" (seconds), "1.5s", "3m30s"; units h m s ms us ns; within min..max (ns) */
 	OPT_STRING,   /* anything without ',' and control characters */
 };
 

@@ -83,36 +83,58 @@ static int parse_size(const char *text, uint64_t *out)
 	return 0;
 }
 
-/* "12", "1.5s", "250us": whole + frac/scale units; what is finer than 1 ns is refused, not rounded. */
+/* Reads ".25" after a number as frac/scale; without a point, 0/1. */
+static int fraction(const char **p, uint64_t *frac, uint64_t *scale)
+{
+	*frac = 0;
+	*scale = 1;
+	if (**p != '.')
+		return 0;
+	for ((*p)++; **p >= '0' && **p <= '9'; (*p)++) {
+		if (*scale >= UINT64_C(1000000000000000))
+			return -EINVAL;
+		*frac = *frac * 10 + (uint64_t)(**p - '0');
+		*scale *= 10;
+	}
+	return *scale == 1 ? -EINVAL : 0;
+}
+
+/* The unit at *p, smaller than `below`; 0 when there is none. A bare number is seconds, but only alone. */
+static uint64_t duration_unit(const char **p, uint64_t below)
+{
+	size_t len = strspn(*p, "hmnsu");
+
+	if (len == 0 && **p == '\0' && below == UINT64_MAX)
+		return UINT64_C(1000000000);
+	for (size_t i = 0; i < ARRAY_SIZE(duration_units); i++) {
+		if (strlen(duration_units[i].name) != len || strncmp(*p, duration_units[i].name, len) != 0)
+			continue;
+		*p += len;
+		return duration_units[i].ns < below ? duration_units[i].ns : 0;
+	}
+	return 0;
+}
+
+/* "12", "1.5s", "250us", "3m30s": units fall from left to right; what is finer than 1 ns is refused. */
 static int parse_duration(const char *text, uint64_t *out)
 {
-	uint64_t whole, frac = 0, scale = 1, unit = 0;
-	unsigned __int128 ns;
-	int r = digits(&text, &whole);
+	uint64_t whole, frac, scale, unit = UINT64_MAX;
+	unsigned __int128 ns = 0;
 
-	if (r < 0)
-		return r;
-	if (*text == '.') {
-		text++;
-		if (*text < '0' || *text > '9')
+	do {
+		int r = digits(&text, &whole);
+
+		if (r == 0)
+			r = fraction(&text, &frac, &scale);
+		if (r < 0)
+			return r;
+		unit = duration_unit(&text, unit);
+		if (!unit || (unsigned __int128)frac * unit % scale)
 			return -EINVAL;
-		for (; *text >= '0' && *text <= '9'; text++) {
-			if (scale >= UINT64_C(1000000000000000))
-				return -EINVAL;
-			frac = frac * 10 + (uint64_t)(*text - '0');
-			scale *= 10;
-		}
-	}
-	if (!*text)
-		unit = UINT64_C(1000000000);
-	for (size_t i = 0; *text && i < ARRAY_SIZE(duration_units); i++)
-		if (strcmp(text, duration_units[i].name) == 0)
-			unit = duration_units[i].ns;
-	if (!unit || (unsigned __int128)frac * unit % scale)
-		return -EINVAL;
-	ns = (unsigned __int128)whole * unit + (unsigned __int128)frac * unit / scale;
-	if (ns > UINT64_MAX)
-		return -ERANGE;
+		ns += (unsigned __int128)whole * unit + (unsigned __int128)frac * unit / scale;
+		if (ns > UINT64_MAX)
+			return -ERANGE;
+	} while (*text);
 	*out = (uint64_t)ns;
 	return 0;
 }
@@ -215,7 +237,7 @@ static int bad_number(const struct opt_def *def, const char *text, const char *w
 	if (def->type == OPT_SIZE)
 		shape = "a size, as in '65536', '64K' or '1G'";
 	else if (def->type == OPT_DURATION)
-		shape = "a time, as in '10', '1.5s' or '250us'";
+		shape = "a time, as in '10', '1.5s', '250us' or '3m30s'";
 	if (code == -ERANGE)
 		return vt_usage(err, "%s: '" QUOTE "' is too large", who, text);
 	return vt_usage(err, "%s must be %s, not '" QUOTE "'", who, shape, text);

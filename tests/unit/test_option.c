@@ -119,6 +119,9 @@ static void notations(void **state)
 	value("delay", "2m", UINT64_C(120000000000));
 	value("delay", "0.25h", UINT64_C(900000000000));
 	value("delay", "0.000001s", 1000);
+	value("delay", "3m30s", UINT64_C(210000000000));
+	value("delay", "1m0.5s", UINT64_C(60500000000));
+	value("delay", "2ms5us7ns", 2005007);
 	value("delay", "1h", UINT64_C(3600000000000)); /* the bound itself */
 	value("vcpus", "1", 1);
 	value("vcpus", "64", 64);
@@ -175,6 +178,14 @@ static void bad_values(void **state)
 	refuse("delay=-5s", "a time");
 	refuse("delay=1e3", "a time");
 	refuse("delay=999999999999999h", "too large");
+	refuse("delay=18446744073709551615s", "too large");
+	refuse("delay=3m30", "a time"); /* 30 what? */
+	refuse("delay=30s3m", "a time");
+	refuse("delay=3m3m", "a time");
+	refuse("delay=3m30s ", "a time");
+	refuse("delay=sm", "a time");
+	refuse("delay=5msm", "a time");
+	refuse("delay=5hmnsu", "a time");
 }
 
 static void bad_texts(void **state)
