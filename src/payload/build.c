@@ -16,7 +16,7 @@
 #include "payload/closure.h"
 #include "payload/package.h"
 #include "payload/rootfs.h"
-#include "payload/tree.h"
+#include "payload/inroot.h"
 
 #include <fcntl.h>
 #include <sha2.h>
@@ -40,7 +40,7 @@ static void build_release(struct build *b)
 		package_release(&b->packages[i]);
 	free(b->packages);
 	if (b->dir)
-		tree_remove(b->dir, NULL, NULL);
+		inroot_remove(b->dir, NULL, NULL);
 	free(b->dir);
 	free(b->scratch);
 }
@@ -106,13 +106,13 @@ static int fetch_programs(struct build *b, struct vt_err *err)
 	return fetch_wanted(b, 0, true, err);
 }
 
-/* Adds a file, or every file below a directory, of one root. Links are followed to files, not to directories. */
+/* Adds a file, or every file below a directory, of one root. Links to files are followed, others are not. */
 static int add_tree(struct closure *c, size_t root, const char *path, unsigned depth, struct vt_err *err)
 {
 	_cleanup_closedir_ DIR *d = NULL;
 	struct dirent *de;
 	struct stat st;
-	int r, fd = tree_open(c->roots[root].fd, path, O_RDONLY | O_NONBLOCK, 0);
+	int r, fd = inroot_open(c->roots[root].fd, path, O_RDONLY | O_NONBLOCK, 0);
 
 	if (fd < 0)
 		return vt_fail(err, fd, "cannot open '%s': %s", path, strerror(-fd));
@@ -136,7 +136,7 @@ static int add_tree(struct closure *c, size_t root, const char *path, unsigned d
 			return vt_fail_errno(err, "cannot look at '%s'", sub);
 		link = S_ISLNK(st.st_mode);
 		if (link) {
-			_cleanup_close_ int to = tree_open(c->roots[root].fd, sub, O_PATH, 0);
+			_cleanup_close_ int to = inroot_open(c->roots[root].fd, sub, O_PATH, 0);
 
 			if (to < 0 || fstat(to, &st) < 0 || !S_ISREG(st.st_mode))
 				continue; /* leads nowhere, or to a directory */
@@ -149,10 +149,10 @@ static int add_tree(struct closure *c, size_t root, const char *path, unsigned d
 }
 
 /* A path of a program: from its packages when they were unpacked, from the host when they are installed. */
-static int add_path(const struct build *b, struct closure *c, const struct payload_program *p, const char *path,
-	struct vt_err *err)
+static int add_path(const struct build *b, struct closure *c, const struct payload_program *p,
+	const char *path, struct vt_err *err)
 {
-	_cleanup_close_ int fd = tree_open(c->roots[ROOT_SCRATCH].fd, path, O_PATH, 0);
+	_cleanup_close_ int fd = inroot_open(c->roots[ROOT_SCRATCH].fd, path, O_PATH, 0);
 
 	if (fd >= 0)
 		return add_tree(c, ROOT_SCRATCH, path, 0, err);
@@ -199,14 +199,15 @@ static int complete_closure(struct build *b, struct closure *c, struct vt_err *e
 	}
 }
 
-static int copy_files(struct rootfs *fs, const struct closure *c, const char *agent_sha256, struct vt_err *err)
+static int copy_files(struct rootfs *fs, const struct closure *c, const char *agent_sha256,
+	struct vt_err *err)
 {
 	_cleanup_free_ char *prefix = xasprintf("file 0755 %s ", agent_sha256);
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < c->nfiles; i++) {
 		const struct closure_file *f = &c->files[i];
-		_cleanup_close_ int fd = tree_open(c->roots[f->root].fd, f->found, O_RDONLY | O_NONBLOCK, 0);
+		_cleanup_close_ int fd = inroot_open(c->roots[f->root].fd, f->found, O_RDONLY | O_NONBLOCK, 0);
 
 		if (fd < 0)
 			return vt_fail(err, fd, "cannot open '%s': %s", f->found, strerror(-fd));
@@ -255,9 +256,9 @@ static int publish(struct build *b, const struct buf *manifest, const char *dige
 	if (buf_read_file(&was, path, NULL) == 0 && strcmp(buf_str(&was), buf_str(manifest)) == 0 &&
 		rootfs_intact(rootfs, buf_str(manifest), &bytes))
 		return 0;
-	r = tree_remove(final, NULL, err);
+	r = inroot_remove(final, NULL, err);
 	if (r == 0)
-		r = tree_remove(b->scratch, NULL, err);
+		r = inroot_remove(b->scratch, NULL, err);
 	if (r < 0)
 		return r;
 	fd = open(b->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -13,7 +13,7 @@
 #include "base/cleanup.h"
 #include "base/xalloc.h"
 #include "payload/elf.h"
-#include "payload/tree.h"
+#include "payload/inroot.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -43,7 +43,7 @@ int closure_add_root(struct closure *c, const char *dir, struct vt_err *err)
 
 static int add_file(struct closure *c, size_t root, const char *found, bool library, struct vt_err *err)
 {
-	_cleanup_free_ char *path = tree_canonical(found);
+	_cleanup_free_ char *path = inroot_canonical(found);
 
 	if (!path)
 		return vt_fail(err, -EBADMSG, "'%s' is not an absolute, plain path", found);
@@ -65,7 +65,7 @@ static int add_file(struct closure *c, size_t root, const char *found, bool libr
 /* Whether DIR/NAME in this root is a library for this machine; like the loader, others are passed over. */
 static bool usable(const struct closure *c, size_t root, const char *path, uint16_t machine)
 {
-	_cleanup_close_ int fd = tree_open(c->roots[root].fd, path, O_RDONLY | O_NONBLOCK, 0);
+	_cleanup_close_ int fd = inroot_open(c->roots[root].fd, path, O_RDONLY | O_NONBLOCK, 0);
 	_cleanup_elf_ struct elf e = ELF_INIT;
 
 	return fd >= 0 && elf_read(&e, fd, path, NULL) == 0 && e.machine == machine && e.dynamic;
@@ -149,7 +149,7 @@ static int find_library(struct closure *c, const struct strvec *dirs, const char
 static int add_interp(struct closure *c, const char *interp, const char *who, struct vt_err *err)
 {
 	for (size_t root = 0; root < c->nroots; root++) {
-		_cleanup_close_ int fd = tree_open(c->roots[root].fd, interp, O_RDONLY | O_NONBLOCK, 0);
+		_cleanup_close_ int fd = inroot_open(c->roots[root].fd, interp, O_RDONLY | O_NONBLOCK, 0);
 
 		if (fd >= 0)
 			return add_file(c, root, interp, true, err);
@@ -188,7 +188,7 @@ static int follow(struct closure *c, size_t i, struct vt_err *err)
 	_cleanup_close_ int fd = -1;
 	int r;
 
-	fd = tree_open(c->roots[c->files[i].root].fd, c->files[i].found, O_RDONLY | O_NONBLOCK, 0);
+	fd = inroot_open(c->roots[c->files[i].root].fd, c->files[i].found, O_RDONLY | O_NONBLOCK, 0);
 	if (fd < 0)
 		return vt_fail(err, fd, "cannot open '%s' in '%s': %s", c->files[i].found,
 			c->roots[c->files[i].root].dir, strerror(-fd));

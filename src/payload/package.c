@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * apt-get checks a download against the signed package lists; what it checked is moved into CACHE/debs in one
- * rename, so that a file there is always whole. The name of an archive, NAME_VERSION_ARCH.deb (':' as %3a), is
+ * rename, so that a file there is always whole. An archive's name, NAME_VERSION_ARCH.deb (':' as %3a), is
  * all the bookkeeping there is. Children get LC_ALL=C, since their words are read.
  */
 #include "payload/package.h"
@@ -10,7 +10,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/xalloc.h"
-#include "payload/tree.h"
+#include "payload/inroot.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -151,7 +151,7 @@ static int download(const char *debs, const char *name, const char *version, str
 	r = run(argv, dir, FETCH_TIMEOUT_NS, NULL, err);
 	if (r == 0)
 		r = keep_download(dir, debs, err);
-	tree_remove(dir, NULL, NULL);
+	inroot_remove(dir, NULL, NULL);
 	return r;
 }
 
@@ -299,7 +299,7 @@ void package_sweep(const char *cache)
 		if (strncmp(de->d_name, ".get-", 5) == 0) {
 			_cleanup_free_ char *left = xasprintf("%s/%s", debs, de->d_name);
 
-			tree_remove(left, NULL, NULL);
+			inroot_remove(left, NULL, NULL);
 		}
 	}
 }

@@ -21,7 +21,7 @@
 #include "payload/elf.h"
 #include "payload/package.h"
 #include "payload/rootfs.h"
-#include "payload/tree.h"
+#include "payload/inroot.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -204,8 +204,9 @@ static int lock_cache(const char *cache, struct vt_err *err)
 	return steal_fd(&fd);
 }
 
-/* Calls fn for each payload (DIGEST) and left build in the cache. */
-static int remove_where(const char *cache, bool builds_only, const char *keep, uint64_t *freed, struct vt_err *err)
+/* Removes left builds and, unless `builds_only`, the payloads that are not `keep` (NULL: all). */
+static int remove_where(const char *cache, bool builds_only, const char *keep, uint64_t *freed,
+	struct vt_err *err)
 {
 	_cleanup_free_ char *dir = xasprintf("%s/payload", cache);
 	_cleanup_closedir_ DIR *d = opendir(dir);
@@ -219,7 +220,7 @@ static int remove_where(const char *cache, bool builds_only, const char *keep, u
 		if (build || (digest && !builds_only && (!keep || strcmp(de->d_name, keep) != 0))) {
 			_cleanup_free_ char *path = xasprintf("%s/%s", dir, de->d_name);
 
-			r = tree_remove(path, freed, err);
+			r = inroot_remove(path, freed, err);
 		}
 	}
 	return r;
@@ -350,7 +351,7 @@ int payload_native_argv(const struct payload *p, const char *program, struct str
 	root = open(p->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return vt_fail_errno(err, "cannot open '%s'", p->rootfs);
-	fd = tree_open(root, row->path, O_RDONLY, 0);
+	fd = inroot_open(root, row->path, O_RDONLY, 0);
 	if (fd < 0)
 		return vt_fail(err, fd, "'%s' is not in this payload", program);
 	r = elf_read(&e, fd, row->path, err);
@@ -359,7 +360,7 @@ int payload_native_argv(const struct payload *p, const char *program, struct str
 	if (r < 0)
 		return r;
 	if (e.interp) {
-		_cleanup_free_ char *interp = tree_canonical(e.interp);
+		_cleanup_free_ char *interp = inroot_canonical(e.interp);
 
 		strvec_pushf(argv, "%s%s", p->rootfs, interp ? interp : e.interp);
 		strvec_push(argv, "--inhibit-cache"); /* or the host's libraries could be found */
@@ -408,7 +409,7 @@ int payload_clean(const struct payload *keep, uint64_t *freed_bytes, struct vt_e
 	remove_keys(cache, keep ? keep->digest : NULL);
 	r = remove_where(cache, false, keep ? keep->digest : NULL, &freed, err);
 	if (r == 0 && !keep)
-		r = tree_remove(debs, &freed, err);
+		r = inroot_remove(debs, &freed, err);
 	if (r == 0 && freed_bytes)
 		*freed_bytes = freed;
 	return r;

@@ -61,7 +61,8 @@ int payload_tar(const struct payload *p, char path[static 320], struct vt_err *e
  * How native runs a program of the payload: the payload's own dynamic loader with its library path and the
  * program's path, without a chroot: the same bytes as everywhere else. Adds to *argv; arguments follow.
  */
-int payload_native_argv(const struct payload *p, const char *program, struct strvec *argv, struct vt_err *err);
+int payload_native_argv(const struct payload *p, const char *program, struct strvec *argv,
+	struct vt_err *err);
 
 /*
  * Removes cached payloads that are not `keep`; with NULL all of them and the downloaded packages too. For

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Everything is written through the directory's descriptor with links resolved inside it (tree.h), and modes
- * are set explicitly, so that neither the user's umask nor a crafted link changes the result.
+ * Everything is written through the directory's descriptor with links resolved inside it (inroot.h), and
+ * modes are set explicitly, so that neither the user's umask nor a crafted link changes the result.
  */
 #include "payload/rootfs.h"
 
 #include "base/cleanup.h"
 #include "base/xalloc.h"
-#include "payload/tree.h"
+#include "payload/inroot.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -48,11 +48,11 @@ static int add_dir(struct rootfs *r, const char *path, mode_t mode, struct vt_er
 {
 	_cleanup_close_ int dir = -1;
 	const char *leaf;
-	int ret = tree_mkdirs(r->fd, path, err);
+	int ret = inroot_mkdirs(r->fd, path, err);
 
 	if (ret < 0)
 		return ret;
-	dir = tree_parent(r->fd, path, &leaf, err);
+	dir = inroot_parent(r->fd, path, &leaf, err);
 	if (dir < 0)
 		return dir;
 	if (fchmodat(dir, leaf, mode, 0) < 0)
@@ -64,7 +64,7 @@ static int add_dir(struct rootfs *r, const char *path, mode_t mode, struct vt_er
 static int add_link(struct rootfs *r, const char *path, const char *target, struct vt_err *err)
 {
 	const char *leaf;
-	_cleanup_close_ int dir = tree_parent(r->fd, path, &leaf, err);
+	_cleanup_close_ int dir = inroot_parent(r->fd, path, &leaf, err);
 
 	if (dir < 0)
 		return dir;
@@ -121,12 +121,12 @@ static int copy_hashed(int from, int to, char sha256[65], uint64_t *size)
 static int open_new(struct rootfs *r, const char *path, struct vt_err *err)
 {
 	_cleanup_free_ char *dir = strndup(path, (size_t)(strrchr(path, '/') - path));
-	int ret = dir && *dir ? tree_mkdirs(r->fd, dir, err) : 0;
+	int ret = dir && *dir ? inroot_mkdirs(r->fd, dir, err) : 0;
 	int fd;
 
 	if (ret < 0)
 		return ret;
-	fd = tree_open(r->fd, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+	fd = inroot_open(r->fd, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
 	return fd < 0 ? vt_fail(err, fd, "cannot create '%s': %s", path, strerror(-fd)) : fd;
 }
 

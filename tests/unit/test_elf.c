@@ -5,7 +5,7 @@
 #include "base/xalloc.h"
 #include "payload/closure.h"
 #include "payload/elf.h"
-#include "payload/tree.h"
+#include "payload/inroot.h"
 
 #include "elf_image.h"
 
@@ -195,7 +195,7 @@ static void canonical_paths(void **state)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		_cleanup_free_ char *got = tree_canonical(cases[i][0]);
+		_cleanup_free_ char *got = inroot_canonical(cases[i][0]);
 
 		if (cases[i][1])
 			assert_string_equal(got, cases[i][1]);
@@ -215,7 +215,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	int r = tree_remove(*state, NULL, NULL);
+	int r = inroot_remove(*state, NULL, NULL);
 
 	free(*state);
 	return r;
@@ -227,8 +227,8 @@ static void put(const char *root, const char *path, const struct image *im)
 	_cleanup_free_ char *dir = xasprintf("%.*s", (int)(strrchr(path, '/') - path), path);
 	_cleanup_close_ int file = -1;
 
-	assert_int_equal(tree_mkdirs(fd, dir, NULL), 0);
-	file = tree_open(fd, path, O_WRONLY | O_CREAT | O_EXCL, 0755);
+	assert_int_equal(inroot_mkdirs(fd, dir, NULL), 0);
+	file = inroot_open(fd, path, O_WRONLY | O_CREAT | O_EXCL, 0755);
 	assert_true(file >= 0);
 	assert_int_equal(write(file, im->bytes, IMAGE_SIZE), IMAGE_SIZE);
 }
@@ -278,7 +278,8 @@ static void closure_follows_needs(void **state)
 
 static void closure_prefers_earlier_roots(void **state)
 {
-	_cleanup_free_ char *first = xasprintf("%s/first", (char *)*state), *second = xasprintf("%s/second", (char *)*state);
+	_cleanup_free_ char *first = xasprintf("%s/first", (char *)*state);
+	_cleanup_free_ char *second = xasprintf("%s/second", (char *)*state);
 	_cleanup_closure_ struct closure c = CLOSURE_INIT;
 	struct vt_err err = { 0 };
 
@@ -327,8 +328,10 @@ static void closure_refuses_paths_as_names(void **state)
 /* An absolute link in a package means a path of the package's tree, and none leads out of it. */
 static void links_stay_inside(void **state)
 {
-	_cleanup_free_ char *out = xasprintf("%s/root/out", (char *)*state), *up = xasprintf("%s/root/up", (char *)*state);
-	_cleanup_free_ char *root = xasprintf("%s/root", (char *)*state), *secret = xasprintf("%s/secret", (char *)*state);
+	_cleanup_free_ char *out = xasprintf("%s/root/out", (char *)*state);
+	_cleanup_free_ char *up = xasprintf("%s/root/up", (char *)*state);
+	_cleanup_free_ char *root = xasprintf("%s/root", (char *)*state);
+	_cleanup_free_ char *secret = xasprintf("%s/secret", (char *)*state);
 	_cleanup_close_ int fd = -1, made = -1;
 
 	assert_int_equal(mkdir(root, 0755), 0);
@@ -337,15 +340,17 @@ static void links_stay_inside(void **state)
 	assert_int_equal(symlink(secret, out), 0);
 	assert_int_equal(symlink("../secret", up), 0);
 	fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_int_equal(tree_open(fd, "/out", O_RDONLY, 0), -ENOENT);
-	assert_int_equal(tree_open(fd, "/up", O_RDONLY, 0), -ENOENT);
-	assert_int_equal(tree_open(fd, "/../secret", O_RDONLY, 0), -ENOENT);
+	assert_int_equal(inroot_open(fd, "/out", O_RDONLY, 0), -ENOENT);
+	assert_int_equal(inroot_open(fd, "/up", O_RDONLY, 0), -ENOENT);
+	assert_int_equal(inroot_open(fd, "/../secret", O_RDONLY, 0), -ENOENT);
 }
 
 static void removal_does_not_follow_links(void **state)
 {
-	_cleanup_free_ char *dir = xasprintf("%s/dir", (char *)*state), *kept = xasprintf("%s/kept", (char *)*state);
-	_cleanup_free_ char *link = xasprintf("%s/link", dir), *file = xasprintf("%s/file", kept);
+	_cleanup_free_ char *dir = xasprintf("%s/dir", (char *)*state);
+	_cleanup_free_ char *kept = xasprintf("%s/kept", (char *)*state);
+	_cleanup_free_ char *link = xasprintf("%s/link", dir);
+	_cleanup_free_ char *file = xasprintf("%s/file", kept);
 	_cleanup_close_ int fd = -1;
 	uint64_t freed = 0;
 
@@ -353,11 +358,11 @@ static void removal_does_not_follow_links(void **state)
 	mkdir(kept, 0755);
 	fd = open(file, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 	assert_int_equal(symlink(kept, link), 0);
-	assert_true(tree_remove(link, &freed, NULL) < 0); /* a link is not the directory it names */
-	assert_int_equal(tree_remove(dir, &freed, NULL), 0);
+	assert_true(inroot_remove(link, &freed, NULL) < 0); /* a link is not the directory it names */
+	assert_int_equal(inroot_remove(dir, &freed, NULL), 0);
 	assert_int_equal(access(file, F_OK), 0);
 	assert_int_equal(access(dir, F_OK), -1);
-	assert_int_equal(tree_remove(dir, NULL, NULL), 0); /* gone already is fine */
+	assert_int_equal(inroot_remove(dir, NULL, NULL), 0); /* gone already is fine */
 }
 
 int main(void)

@@ -11,7 +11,7 @@
 #include "payload/package.h"
 #include "payload/payload.h"
 #include "payload/rootfs.h"
-#include "payload/tree.h"
+#include "payload/inroot.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -56,7 +56,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
-	int r = tree_remove(f->dir, NULL, NULL);
+	int r = inroot_remove(f->dir, NULL, NULL);
 
 	unsetenv("VTAX_CACHE");
 	free(f);
@@ -330,7 +330,8 @@ static void program_runs_by_its_own_loader(void **state)
 
 static void dependencies_are_parsed(void **state)
 {
-	const char *text = "init-system-helpers (>= 1.54~),debconf (>= 0.5) | debconf-2.0, libc6:any (= 2.36-9)\nlast";
+	const char *text = "init-system-helpers (>= 1.54~),debconf (>= 0.5) | debconf-2.0, "
+		"libc6:any (= 2.36-9)\nlast";
 	struct package_dep d;
 
 	assert_true(package_next_dep(&text, &d));

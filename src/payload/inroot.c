@@ -3,7 +3,7 @@
  * Packages come verified, but a tree that a container was allowed to write into does not: so every path is
  * resolved by the kernel inside its root, and removal works on descriptors and never follows a link.
  */
-#include "payload/tree.h"
+#include "payload/inroot.h"
 
 #include "base/cleanup.h"
 #include "base/xalloc.h"
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-int tree_open(int root_fd, const char *path, int flags, mode_t mode)
+int inroot_open(int root_fd, const char *path, int flags, mode_t mode)
 {
 	struct open_how how = {
 		.flags = (uint64_t)(flags | O_CLOEXEC),
@@ -32,7 +32,7 @@ int tree_open(int root_fd, const char *path, int flags, mode_t mode)
 static int mkdir_one(int root_fd, const char *path, struct vt_err *err)
 {
 	const char *leaf;
-	_cleanup_close_ int dir = tree_parent(root_fd, path, &leaf, err);
+	_cleanup_close_ int dir = inroot_parent(root_fd, path, &leaf, err);
 
 	if (dir < 0)
 		return dir;
@@ -43,7 +43,7 @@ static int mkdir_one(int root_fd, const char *path, struct vt_err *err)
 	return 0;
 }
 
-int tree_mkdirs(int root_fd, const char *path, struct vt_err *err)
+int inroot_mkdirs(int root_fd, const char *path, struct vt_err *err)
 {
 	_cleanup_free_ char *copy = xstrdup(path);
 
@@ -66,7 +66,7 @@ int tree_mkdirs(int root_fd, const char *path, struct vt_err *err)
 	return 0;
 }
 
-int tree_parent(int root_fd, const char *path, const char **leaf, struct vt_err *err)
+int inroot_parent(int root_fd, const char *path, const char **leaf, struct vt_err *err)
 {
 	const char *slash = strrchr(path, '/');
 	_cleanup_free_ char *dir = NULL;
@@ -77,7 +77,7 @@ int tree_parent(int root_fd, const char *path, const char **leaf, struct vt_err 
 	dir = slash == path ? xstrdup("/") : strndup(path, (size_t)(slash - path));
 	if (!dir)
 		return vt_fail(err, -ENOMEM, "out of memory");
-	fd = tree_open(root_fd, dir, O_PATH | O_DIRECTORY, 0);
+	fd = inroot_open(root_fd, dir, O_PATH | O_DIRECTORY, 0);
 	if (fd < 0)
 		return vt_fail(err, fd, "cannot open the directory '%s': %s", dir, strerror(-fd));
 	*leaf = slash + 1;
@@ -97,7 +97,7 @@ static bool below_usr(const char *path)
 	return false;
 }
 
-char *tree_canonical(const char *path)
+char *inroot_canonical(const char *path)
 {
 	_cleanup_free_ char *out = NULL;
 	size_t len = 0;
@@ -162,7 +162,7 @@ static int remove_below(int fd, dev_t dev, unsigned depth, uint64_t *freed, stru
 	return 0;
 }
 
-int tree_remove(const char *path, uint64_t *freed_bytes, struct vt_err *err)
+int inroot_remove(const char *path, uint64_t *freed_bytes, struct vt_err *err)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	struct stat st;
