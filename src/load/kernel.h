@@ -28,6 +28,19 @@ struct kernel_params {
 	bool nodelay;
 };
 
+/* What parameters may be; they come from outside, so every kernel starts with kernel_params_check(). */
+#define KERNEL_STREAMS_MAX 256
+#define KERNEL_BYTES_MAX (UINT32_C(64) << 20)
+#define KERNEL_SOCKBUF_MAX (UINT32_C(1) << 30)
+#define KERNEL_TIME_MAX_NS (UINT64_C(7) * 24 * 3600 * 1000000000)
+#define KERNEL_TICKS_MAX 4096
+
+/*
+ * A checked copy with defaults filled in: 0 request or response bytes are 1, 0 streams are 1, a tick that
+ * would give more than KERNEL_TICKS_MAX samples is lengthened. Usage errors; `client` asks for a duration.
+ */
+int kernel_params_check(struct kernel_params *out, const struct kernel_params *in, bool client, struct vt_err *err);
+
 /* Where a kernel puts what it measured; one implementation encodes it for the wire, tests use another. */
 struct kernel_sink {
 	void *arg;
@@ -39,9 +52,11 @@ struct kernel_sink {
 	void (*mark)(void *arg, int which);
 	/* Non-zero asks the kernel to end soon; polled at least every 100 ms. May be NULL. */
 	const volatile int *cancel;
+	/* The CPU the (first) measuring thread last ran on: kernels measure in threads of their own. May be NULL. */
+	void (*cpu)(void *arg, int cpu);
 };
 
-struct kernel_server; /* private to each kernel; its first member is `const struct kernel *` */
+struct kernel_server; /* private to src/load; its first member is `const struct kernel *` */
 
 struct kernel {
 	const char *name, *summary;
@@ -52,6 +67,8 @@ struct kernel {
 	int (*load)(const struct kernel_params *p, const struct kernel_sink *out, struct vt_err *err);
 };
 
+extern const struct kernel kernel_tcp_stream, kernel_tcp_maerts, kernel_tcp_rr, kernel_tcp_crr, kernel_udp_stream,
+	kernel_udp_rr, kernel_ping;
 extern const struct kernel *const kernels[]; /* NULL-terminated */
 const struct kernel *kernel_find(const char *name);
 
