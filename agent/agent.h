@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define REQUEST_MAX 65536 /* a request is a handful of parameters; only replies may be as long as the ABI lets */
+#define REQUEST_MAX 65536 /* a request is a handful of parameters; only replies are long */
 
 /* out.c: the way to the controller. Messages come from two threads: a lock keeps each in one piece. */
 struct out {
@@ -37,7 +37,7 @@ void facts_clocksource(char *out, size_t size); /* "" when the system does not s
 /* params.c: a SERVE's or LOAD's body, every bound checked. */
 int params_decode(struct kernel_params *p, const void *body, size_t len, struct vt_err *err);
 
-/* result.c: what a kernel measured, as the body of a RESULT. All memory is taken before anything is measured. */
+/* result.c: what a kernel measured, as the body of a RESULT. Memory is taken before anything is measured. */
 struct result {
 	struct wire_writer w;
 	uint8_t *body;	  /* ABI_BODY_MAX */

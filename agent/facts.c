@@ -65,8 +65,8 @@ void facts_uname(char *out, size_t size)
 
 void facts_clocksource(char *out, size_t size)
 {
-	_cleanup_close_ int fd =
-		open("/sys/devices/system/clocksource/clocksource0/current_clocksource", O_RDONLY | O_CLOEXEC);
+	_cleanup_close_ int fd = open(
+		"/sys/devices/system/clocksource/clocksource0/current_clocksource", O_RDONLY | O_CLOEXEC);
 	ssize_t n = fd < 0 ? -1 : read(fd, out, size - 1);
 
 	out[n > 0 ? n : 0] = '\0';

@@ -25,8 +25,8 @@
 static const char usage[] =
 	"usage: vtax-agent                 speak the vtax protocol on stdin and stdout (vtax starts it so)\n"
 	"       vtax-agent relay --listen ADDRESS --target ADDRESS --delay-ns N PORT...\n"
-	"                                  pass TCP and UDP on, N nanoseconds late towards the target, until\n"
-	"                                  stdin ends\n"
+	"                                  pass TCP and UDP on until stdin ends, N nanoseconds late\n"
+	"                                  towards the target\n"
 	"       vtax-agent --version | --help\n";
 
 static int refuse(const char *what, const char *given)
@@ -91,7 +91,8 @@ static int relay(int argc, char **argv)
 		return r;
 	for (; optind < argc; optind++) {
 		if (!number(argv[optind], UINT16_MAX, &v) || v == 0 || c.nports == RELAY_PORTS_MAX)
-			return refuse(c.nports == RELAY_PORTS_MAX ? "one port too many:" : "no port:", argv[optind]);
+			return refuse(c.nports == RELAY_PORTS_MAX ? "one port too many:" : "no port:",
+				argv[optind]);
 		ports[c.nports++] = (uint16_t)v;
 	}
 	if (c.nports == 0)

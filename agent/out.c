@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Messages to the controller. Writes block: a controller that stops reading stops the measurement it asked for,
- * and one that dies makes them fail, since it held the other end. SIGPIPE is ignored in this program.
+ * Messages to the controller. Writes block: a controller that stops reading stops the measurement it asked
+ * for, and one that dies makes them fail, since it held the other end. SIGPIPE is ignored in this program.
  */
 #include "agent.h"
 

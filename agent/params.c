@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The parameters of a kernel, from the wire. The controller is not trusted more than it trusts us: a kernel may
- * take its parameters as they are, since nothing gets past here that would make it allocate, wait or count
- * without end. Absent parameters are 0, which kernels read as "your default"; a key given twice counts as given last.
+ * The parameters of a kernel, from the wire. The controller is not trusted more than it trusts us: a kernel
+ * may take its parameters as they are, since nothing gets past here that would make it allocate, wait or
+ * count without end. Absent parameters are 0, which kernels read as "your default"; a key given twice counts
+ * as given last.
  */
 #include "agent.h"
 
@@ -72,8 +73,8 @@ static int take(struct kernel_params *p, const struct wire_field *f, struct vt_e
 		if (texts[i].key != f->key)
 			continue;
 		if (f->type != ABI_TEXT || f->length >= texts[i].size)
-			return vt_fail(err, -EBADMSG, "the %s is no text of less than %zu bytes", texts[i].name,
-				texts[i].size);
+			return vt_fail(err, -EBADMSG, "the %s is no text of less than %zu bytes",
+				texts[i].name, texts[i].size);
 		wire_get_text(f, (char *)p + texts[i].offset, texts[i].size);
 	}
 	return 0;
@@ -81,10 +82,10 @@ static int take(struct kernel_params *p, const struct wire_field *f, struct vt_e
 
 static int check_address(const char *address, const char *what, struct vt_err *err)
 {
-	char bare[sizeof ((struct kernel_params *)0)->address];
+	char bare[sizeof((struct kernel_params *)0)->address];
 	struct in6_addr a;
 
-	/* A link-local address may name its interface ("fe80::1%vtax0"); whether there is one is the kernel's to see. */
+	/* A link-local address may name its interface ("fe80::1%vtax0"), which the kernel will look for. */
 	snprintf(bare, sizeof bare, "%.*s", (int)strcspn(address, "%"), address);
 	if (inet_pton(AF_INET, address, &a) == 1 || inet_pton(AF_INET6, bare, &a) == 1)
 		return 0;
@@ -105,8 +106,8 @@ static int check(const struct kernel_params *p, struct vt_err *err)
 	if (p->streams == 0)
 		return vt_fail(err, -ERANGE, "the number of streams is 0; it must be 1 or more");
 	if (p->tick_ns && p->duration_ns / p->tick_ns > TICKS_MAX)
-		return vt_fail(err, -ERANGE, "ticks of %llu ns in %llu ns are more than %d", (unsigned long long)p->tick_ns,
-			(unsigned long long)p->duration_ns, TICKS_MAX);
+		return vt_fail(err, -ERANGE, "ticks of %llu ns in %llu ns are more than %d",
+			(unsigned long long)p->tick_ns, (unsigned long long)p->duration_ns, TICKS_MAX);
 	return 0;
 }
 
@@ -124,7 +125,8 @@ int params_decode(struct kernel_params *p, const void *body, size_t len, struct 
 			return n;
 	}
 	if (n < 0)
-		return vt_fail(err, n, "the request's fields are malformed at byte %zu of %zu", reader.at, len);
+		return vt_fail(
+			err, n, "the request's fields are malformed at byte %zu of %zu", reader.at, len);
 	n = check(&new, err);
 	if (n == 0)
 		*p = new;

@@ -99,6 +99,7 @@ int result_finish(struct result *r, struct vt_err *err)
 	facts_cpus_allowed(cpus);
 	wire_text(&r->w, ABI_K_CPUS_ALLOWED, cpus);
 	if (r->failed || r->w.failed)
-		return vt_fail(err, -EMSGSIZE, "the results do not fit in one message of %u bytes", ABI_BODY_MAX);
+		return vt_fail(
+			err, -EMSGSIZE, "the results do not fit in one message of %u bytes", ABI_BODY_MAX);
 	return 0;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * One conversation with a controller (src/abi/abi.h says which). This thread listens, to the controller, to the
- * job's thread and to signals, and never calls into a kernel itself; so the end of stdin is noticed at once
- * whatever is being measured, and ends the process with everything in it. Nothing else is needed to leave
- * nothing behind: a kernel's threads and sockets die with the process, and as process 1 of a container we take
- * all of it along. As process 1 we also reap, and ask for signals that are otherwise not delivered to it.
+ * One conversation with a controller (src/abi/abi.h says which). This thread listens, to the controller, to
+ * the job's thread and to signals, and never calls into a kernel itself; so the end of stdin is noticed at
+ * once whatever is being measured, and ends the process with everything in it. Nothing else is needed to
+ * leave nothing behind: a kernel's threads and sockets die with the process, and as process 1 of a container
+ * we take all of it along. As process 1 we also reap, and ask for signals that it would otherwise not get.
  *
- * A request that cannot be done is answered with ERROR and the conversation goes on; bytes that are no message
- * end it, since there is no telling where the next message would start.
+ * A request that cannot be done is answered with ERROR and the conversation goes on; bytes that are no
+ * message end it, since there is no telling where the next message would start.
  */
 #include "agent.h"
 
@@ -61,7 +61,7 @@ static int start(struct session *s, enum job_kind kind)
 	return r < 0 ? reply_error(s, s->head.serial, &err) : GO_ON;
 }
 
-/* Ends the server; when a load was cut short for it and there is no server, that was all there was to stop. */
+/* Ends the server. Without one, but with a load cut short, there is nothing more to stop: no error. */
 static int stop_now(struct session *s, uint32_t serial)
 {
 	struct vt_err err = { 0 };
@@ -145,11 +145,13 @@ static int check_head(struct session *s)
 	if (r == 0 && s->head.length <= REQUEST_MAX)
 		return GO_ON;
 	if (r == -EPROTONOSUPPORT)
-		vt_fail(&err, r, "this agent speaks version %u of the protocol, not %u", ABI_VERSION, s->head.version);
+		vt_fail(&err, r, "this agent speaks version %u of the protocol, not %u", ABI_VERSION,
+			s->head.version);
 	else if (r < 0)
 		vt_fail(&err, r, "what came is no message");
 	else
-		vt_fail(&err, -EMSGSIZE, "a request of %u bytes is longer than %d", s->head.length, REQUEST_MAX);
+		vt_fail(&err, -EMSGSIZE, "a request of %u bytes is longer than %d", s->head.length,
+			REQUEST_MAX);
 	reply_error(s, r == 0 ? s->head.serial : 0, &err);
 	return -EBADMSG;
 }
@@ -184,7 +186,7 @@ static int on_signal(struct session *s)
 		return GO_ON;
 	if (info.ssi_signo != SIGCHLD)
 		return LEAVE;
-	/* Orphans of a container are ours when we are its process 1; otherwise a child belongs to who made it. */
+	/* A container's orphans are ours when we are its process 1; other children are their makers'. */
 	if (getpid() == 1)
 		while (waitpid(-1, NULL, WNOHANG) > 0)
 			;

@@ -4,9 +4,9 @@
  *
  * The writer owns nothing: it fills an array of its caller's and, once something did not fit, writes no more,
  * so that a body is never one with a hole in it; callers add many fields and check `failed` once. The reader
- * owns nothing either: it points into the bytes it was given, which an outsider chose. It compares every length
- * with the bytes that are left before it uses it, so that no sum can wrap, and it stays where it is on a
- * malformed field, so that asking again gives the same answer.
+ * owns nothing either: it points into the bytes it was given, which an outsider chose. It compares every
+ * length with the bytes that are left before it uses it, so that no sum can wrap, and it stays where it is on
+ * a malformed field, so that asking again gives the same answer.
  *
  * Heads and numbers cross by memcpy, because bodies have no alignment to rely on. Only little-endian machines
  * can say what is on the wire that way; vtax has no others, and the assertion stops the first one that comes.
@@ -71,7 +71,7 @@ void wire_text(struct wire_writer *w, uint16_t key, const char *text)
 
 	while (len < ABI_STRING_MAX && text[len])
 		len++;
-	/* A cut inside a character would make the text invalid UTF-8: go back to where that character began. */
+	/* Not in the middle of a character: go back to where that one began. */
 	if (text[len])
 		while (len && ((unsigned char)text[len] & 0xc0) == 0x80)
 			len--;

@@ -57,9 +57,17 @@ static void excerpt(char out[EXCERPT_MAX + 4], const void *data, size_t len)
 static const char *type_name(unsigned type)
 {
 	static const char *const names[] = {
-		[ABI_HELLO] = "HELLO", [ABI_SERVE] = "SERVE", [ABI_READY] = "READY", [ABI_LOAD] = "LOAD",
-		[ABI_MARK] = "MARK",   [ABI_TICK] = "TICK",   [ABI_RESULT] = "RESULT", [ABI_STOP] = "STOP",
-		[ABI_BYE] = "BYE",     [ABI_ERROR] = "ERROR", [ABI_LOG] = "LOG",
+		[ABI_HELLO] = "HELLO",
+		[ABI_SERVE] = "SERVE",
+		[ABI_READY] = "READY",
+		[ABI_LOAD] = "LOAD",
+		[ABI_MARK] = "MARK",
+		[ABI_TICK] = "TICK",
+		[ABI_RESULT] = "RESULT",
+		[ABI_STOP] = "STOP",
+		[ABI_BYE] = "BYE",
+		[ABI_ERROR] = "ERROR",
+		[ABI_LOG] = "LOG",
 	};
 
 	return type < ARRAY_SIZE(names) && names[type] ? names[type] : "unknown";
@@ -148,8 +156,8 @@ static int closed(const struct link *l, struct vt_err *err)
 		l->name[0] ? l->name : "agent", l->broken ? "broken" : "closed");
 }
 
-int link_send(struct link *l, uint16_t type, const void *body, size_t len, uint64_t deadline_ns,
-	struct vt_err *err)
+int link_send(
+	struct link *l, uint16_t type, const void *body, size_t len, uint64_t deadline_ns, struct vt_err *err)
 {
 	uint64_t since = clock_now_ns();
 	struct abi_head h;
@@ -168,12 +176,13 @@ int link_send(struct link *l, uint16_t type, const void *body, size_t len, uint6
 		r = write_all(l, body, len, deadline_ns);
 	if (r == 0)
 		return 0;
-	l->broken = true; /* half a request may be on its way: the agent would take the next for the rest of it */
+	l->broken = true; /* part of a request may be on its way: the next would be read as its rest */
 	if (r == -ETIMEDOUT)
 		return vt_invalid(err, r, "%s did not take a %s for %.1f s", l->name, type_name(type),
 			seconds_since(since));
 	if (r == -EPIPE || r == -ECONNRESET)
-		return vt_invalid(err, -EPIPE, "%s is gone: it could not be sent a %s", l->name, type_name(type));
+		return vt_invalid(
+			err, -EPIPE, "%s is gone: it could not be sent a %s", l->name, type_name(type));
 	return vt_invalid(err, r, "%s could not be sent a %s: %s", l->name, type_name(type), strerror(-r));
 }
 
@@ -202,7 +211,8 @@ static int ended(struct link *l, struct vt_err *err)
 		return vt_invalid(err, -EPIPE, "%s ended in the middle of a %s (%zu of %zu bytes)", l->name,
 			type_name(l->head.type), l->got, HEAD + l->head.length);
 	if (l->got)
-		return vt_invalid(err, -EPIPE, "%s ended in the middle of a message (%zu bytes)", l->name, l->got);
+		return vt_invalid(
+			err, -EPIPE, "%s ended in the middle of a message (%zu bytes)", l->name, l->got);
 	return vt_invalid(err, -EPIPE, "%s ended unexpectedly", l->name);
 }
 
@@ -217,8 +227,9 @@ static int stalled(struct link *l, int r, uint64_t since_ns, struct vt_err *err)
 	if (r != -ETIMEDOUT)
 		return vt_invalid(err, r, "cannot wait for %s: %s", l->name, strerror(-r));
 	if (l->got >= HEAD)
-		return vt_invalid(err, r, "%s fell silent for %.1f s in the middle of a %s (%zu of %zu bytes)",
-			l->name, s, type_name(l->head.type), l->got, HEAD + l->head.length);
+		return vt_invalid(err, r,
+			"%s fell silent for %.1f s in the middle of a %s (%zu of %zu bytes)", l->name, s,
+			type_name(l->head.type), l->got, HEAD + l->head.length);
 	if (l->greeted)
 		return vt_invalid(err, r, "%s fell silent for %.1f s", l->name, s);
 	last_words(l, words, sizeof words);
@@ -235,8 +246,8 @@ static int babble(struct link *l, struct vt_err *err)
 	l->broken = true;
 	if (l->noise_len && !l->greeted) {
 		last_words(l, words, sizeof words);
-		return vt_invalid(err, -EBADMSG, "%s sent more than %d bytes without a hello%s", l->name, NOISE_MAX,
-			words);
+		return vt_invalid(err, -EBADMSG, "%s sent more than %d bytes without a hello%s", l->name,
+			NOISE_MAX, words);
 	}
 	memcpy(bytes, &l->head, n);
 	while (n < sizeof bytes) {
@@ -289,11 +300,13 @@ static int check_head(struct link *l, struct vt_err *err)
 	if (r < 0)
 		l->broken = true;
 	if (r == -EPROTONOSUPPORT)
-		return vt_invalid(err, r, "%s speaks version %u of the protocol, not %u: it is of another build",
-			l->name, l->head.version, ABI_VERSION);
+		return vt_invalid(err, r,
+			"%s speaks version %u of the protocol, not %u: it is of another build", l->name,
+			l->head.version, ABI_VERSION);
 	if (r < 0)
-		return vt_invalid(err, r, "%s announced a message of %u bytes; a length is a multiple of 8, up to %u",
-			l->name, l->head.length, ABI_BODY_MAX);
+		return vt_invalid(err, r,
+			"%s announced a message of %u bytes; a length is a multiple of 8, up to %u", l->name,
+			l->head.length, ABI_BODY_MAX);
 	if (l->head.length > l->body_cap) {
 		uint8_t *body = realloc(l->body, l->head.length);
 
@@ -362,8 +375,8 @@ static int check_body(struct link *l, struct vt_err *err)
 	if (n == 0)
 		return 0;
 	l->broken = true;
-	return vt_invalid(err, -EBADMSG, "%s sent a %s whose fields are malformed at byte %zu of %zu", l->name,
-		type_name(l->head.type), reader.at, l->body_len);
+	return vt_invalid(err, -EBADMSG, "%s sent a %s whose fields are malformed at byte %zu of %zu",
+		l->name, type_name(l->head.type), reader.at, l->body_len);
 }
 
 static void get_text(const struct link *l, uint16_t key, char *out, size_t size)
@@ -404,7 +417,8 @@ static int remote_error(const struct link *l, struct vt_err *err)
 
 	get_text(l, ABI_K_TEXT, text, sizeof text);
 	code = e > 0 && e < 4096 ? -(int)e : -EREMOTEIO;
-	if (code == -ETIMEDOUT || code == -EPIPE || code == -EBADMSG || code == -EINTR || code == -EPROTONOSUPPORT)
+	if (code == -ETIMEDOUT || code == -EPIPE || code == -EBADMSG || code == -EINTR ||
+		code == -EPROTONOSUPPORT)
 		code = -EREMOTEIO;
 	return vt_fail(err, code, "%s: %s", l->name, text[0] ? text : "failed without saying why");
 }
@@ -440,7 +454,7 @@ static int judge(struct link *l, struct vt_err *err)
 	default:
 		return breach(l, err, "which is not for an agent to send");
 	}
-	/* Serials only grow: an older one answers a request that was given up, a newer one was never given. */
+	/* Serials only grow: an older one answers what was given up, a newer one was never given. */
 	if ((int32_t)(l->head.serial - l->serial) > 0)
 		return breach(l, err, "an answer to what was not asked");
 	if (l->head.serial != l->serial)
@@ -471,8 +485,8 @@ int link_receive(struct link *l, uint64_t deadline_ns, const volatile int *cance
 		if (cancel && *cancel)
 			return stalled(l, -EINTR, asked_ns, err);
 		if (clock_now_ns() >= deadline_ns)
-			return vt_invalid(err, -ETIMEDOUT, "%s sent other messages but no answer for %.1f s", l->name,
-				seconds_since(asked_ns));
+			return vt_invalid(err, -ETIMEDOUT, "%s sent other messages but no answer for %.1f s",
+				l->name, seconds_since(asked_ns));
 	}
 }
 
@@ -554,7 +568,7 @@ void link_close(struct link *l)
 
 	if (l->in >= 0 && l->greeted && !l->broken) {
 		wire_head(&bye, ABI_BYE, 0, l->serial + 1);
-		/* One try: an agent that does not read will see the end of its stdin, which means the same. */
+		/* One try: an agent that does not read sees the end of its stdin, which means the same. */
 		if (write_quietly(l->in, &bye, sizeof bye) < 0)
 			l->broken = true;
 	}

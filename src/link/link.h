@@ -19,11 +19,11 @@
 #include <stdint.h>
 
 struct link {
-	int in, out;	    /* we write to `in` (its stdin), read from `out`; owned, -1 closed */
-	char name[128];	    /* for errors: "client agent", "agent in docker:net=nat" */
-	uint32_t serial;    /* of the last request */
-	size_t noise_left;  /* bytes that may still be skipped before HELLO */
-	uint8_t *body;	    /* last frame received, well-formed; valid until the next receive */
+	int in, out;	   /* we write to `in` (its stdin), read from `out`; owned, -1 closed */
+	char name[128];	   /* for errors: "client agent", "agent in docker:net=nat" */
+	uint32_t serial;   /* of the last request */
+	size_t noise_left; /* bytes that may still be skipped before HELLO */
+	uint8_t *body;	   /* last frame received, well-formed; valid until the next receive */
 	size_t body_len;
 	/* from HELLO; what is unprintable in the texts has become '?' */
 	char build[64], uname[256], cpus[256], clocksource[32];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The reader of message bodies. Whatever the bytes are, it stays inside them (ASan), ends, and what it accepts
- * is written back by the writer as the same fields: the two agree on the format.
+ * The reader of message bodies. Whatever the bytes are, it stays inside them (ASan), ends, and what it
+ * accepts is written back by the writer as the same fields: the two agree on the format.
  */
 #include "abi/wire.h"
 

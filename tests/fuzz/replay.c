@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Runs a fuzz target over the files of its corpus, with any compiler and without libFuzzer: what was found once
- * stays fixed. Arguments are folders.
+ * Runs a fuzz target over the files of its corpus, with any compiler and without libFuzzer: what was found
+ * once stays fixed. Arguments are folders.
  */
 #include "base/buf.h"
 #include "base/cleanup.h"

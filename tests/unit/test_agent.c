@@ -89,7 +89,8 @@ static struct request *ask(struct request *r, const char *kernel, uint16_t port)
 
 static int call(struct agent *a, uint16_t type, const struct request *r, uint16_t want)
 {
-	return link_call(&a->l, type, r ? r->body : NULL, r ? r->w.len : 0, want, clock_deadline_ns(LATE), &a->err);
+	return link_call(
+		&a->l, type, r ? r->body : NULL, r ? r->w.len : 0, want, clock_deadline_ns(LATE), &a->err);
 }
 
 static void send_request(struct agent *a, uint16_t type, const struct request *r)
@@ -115,7 +116,8 @@ static uint64_t number(const struct agent *a, uint16_t key)
 	return f.u64;
 }
 
-static void assert_refused(struct agent *a, uint16_t type, const struct request *r, int code, const char *says)
+static void assert_refused(
+	struct agent *a, uint16_t type, const struct request *r, int code, const char *says)
 {
 	assert_int_equal(call(a, type, r, ABI_RESULT), code);
 	if (!strstr(a->err.msg, says))
@@ -151,6 +153,44 @@ static void hello(void **state)
 	close_agent(&a);
 }
 
+/* Serves and loads a kernel for a fifth of a second; leaves the RESULT in the client's link. */
+static void measure(struct agent *client, struct agent *sut, const char *kernel)
+{
+	struct request r;
+
+	if (call(sut, ABI_SERVE, ask(&r, kernel, 0), ABI_READY) < 0)
+		fail_msg("%s", sut->err.msg);
+	ask(&r, kernel, (uint16_t)number(sut, ABI_K_PORT));
+	wire_u64(&r.w, ABI_K_DURATION_NS, 200 * NS_PER_MS);
+	wire_u64(&r.w, ABI_K_WARMUP_NS, 20 * NS_PER_MS);
+	wire_u64(&r.w, ABI_K_TICK_NS, 20 * NS_PER_MS);
+	wire_u64(&r.w, 60000, 1); /* a key of a later version */
+	send_request(client, ABI_LOAD, &r);
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(receive(client), ABI_MARK);
+		assert_int_equal(number(client, ABI_K_MARK), i);
+	}
+	assert_int_equal(receive(client), ABI_RESULT);
+}
+
+static void every_kernel(void **state)
+{
+	static const char *const kernels[] = { "tcp_stream", "tcp_maerts", "tcp_crr", "udp_stream",
+		"udp_rr" };
+	struct agent client, sut;
+	struct wire_field f;
+
+	open_agent(&client, "client agent");
+	open_agent(&sut, "SUT agent");
+	for (size_t i = 0; i < ARRAY_SIZE(kernels); i++) {
+		measure(&client, &sut, kernels[i]);
+		assert_int_equal(wire_find(client.l.body, client.l.body_len, ABI_K_NAME, ABI_TEXT, &f), 1);
+		assert_int_equal(call(&sut, ABI_STOP, NULL, ABI_RESULT), 0);
+	}
+	close_agent(&client);
+	close_agent(&sut);
+}
+
 static void tcp_rr_end_to_end(void **state)
 {
 	_cleanup_free_ struct hist *h = malloc(sizeof *h);
@@ -160,19 +200,7 @@ static void tcp_rr_end_to_end(void **state)
 
 	open_agent(&client, "client agent");
 	open_agent(&sut, "SUT agent");
-	if (call(&sut, ABI_SERVE, ask(&r, "tcp_rr", 0), ABI_READY) < 0)
-		fail_msg("%s", sut.err.msg);
-	ask(&r, "tcp_rr", (uint16_t)number(&sut, ABI_K_PORT));
-	wire_u64(&r.w, ABI_K_DURATION_NS, 200 * NS_PER_MS);
-	wire_u64(&r.w, ABI_K_WARMUP_NS, 20 * NS_PER_MS);
-	wire_u64(&r.w, ABI_K_TICK_NS, 20 * NS_PER_MS);
-	wire_u64(&r.w, 60000, 1); /* a key of a later version */
-	send_request(&client, ABI_LOAD, &r);
-	for (unsigned i = 0; i < 2; i++) {
-		assert_int_equal(receive(&client), ABI_MARK);
-		assert_int_equal(number(&client, ABI_K_MARK), i);
-	}
-	assert_int_equal(receive(&client), ABI_RESULT);
+	measure(&client, &sut, "tcp_rr");
 	assert_true(number(&client, ABI_K_OPS) > 0);
 	assert_true(named(&client, "latency", ABI_K_HIST, &f));
 	assert_int_equal(hist_decode(h, f.data, f.length), 0);
@@ -221,7 +249,8 @@ static void bad_requests(void **state)
 	wire_u64(&r.w, ABI_K_TICK_NS, 1);
 	assert_refused(&a, ABI_LOAD, &r, -ERANGE, "ticks");
 	assert_refused(&a, ABI_SERVE, ask(&r, "tcp_\x1b[2J", 1), -ENOENT, "no kernel \"tcp_");
-	assert_refused(&a, ABI_SERVE, ask(&r, "a name that is longer than any kernel's", 1), -EREMOTEIO, "kernel");
+	assert_refused(
+		&a, ABI_SERVE, ask(&r, "a name that is longer than any kernel's", 1), -EREMOTEIO, "kernel");
 	ask(&r, "tcp_rr", 1);
 	wire_text(&r.w, ABI_K_PORT, "1");
 	assert_refused(&a, ABI_SERVE, &r, -EREMOTEIO, "port is not a number");
@@ -339,7 +368,8 @@ static void nonsense_ends_it(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		open_agent(&a, "agent");
-		a.l.serial = rows[i].head.length == 65544 ? 1 : 0; /* where a serial can be believed, it is used */
+		a.l.serial =
+			rows[i].head.length == 65544 ? 1 : 0; /* where a serial can be believed, it is used */
 		assert_int_equal(write(a.l.in, &rows[i].head, sizeof rows[i].head), sizeof rows[i].head);
 		assert_true(receive(&a) < 0);
 		assert_non_null(strstr(a.err.msg, rows[i].says));
@@ -385,8 +415,10 @@ static void command_line(void **state)
 	const char *const help[] = { path, "--help", NULL };
 	const char *const unknown[] = { path, "--frobnicate", NULL };
 	const char *const no_target[] = { path, "relay", "--listen", "127.0.0.1", "5000", NULL };
-	const char *const no_port[] = { path, "relay", "--listen", "127.0.0.1", "--target", "127.0.0.2", NULL };
-	const char *const bad_port[] = { path, "relay", "--listen", "127.0.0.1", "--target", "127.0.0.2", "0x10", NULL };
+	const char *const no_port[] = { path, "relay", "--listen", "127.0.0.1", "--target", "127.0.0.2",
+		NULL };
+	const char *const bad_port[] = { path, "relay", "--listen", "127.0.0.1", "--target", "127.0.0.2",
+		"0x10", NULL };
 	const char *const bad_name[] = { path, "relay", "--listen", "localhost", "5000", NULL };
 
 	assert_int_equal(run(version, "vtax-agent " VTAX_VERSION), 0);
@@ -403,6 +435,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(hello),
 		cmocka_unit_test(tcp_rr_end_to_end),
+		cmocka_unit_test(every_kernel),
 		cmocka_unit_test(bad_requests),
 		cmocka_unit_test(nobody_there),
 		cmocka_unit_test(stop_cuts_a_load_short),

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -26,8 +27,8 @@
 struct rig {
 	struct link l;
 	struct vt_err err;
-	int say;  /* the agent's stdout: what is written here, the link reads */
-	int hear; /* the agent's stdin */
+	int say;     /* the agent's stdout: what is written here, the link reads */
+	int hear;    /* the agent's stdin */
 	int in, out; /* the link's ends, until it has them */
 };
 
@@ -91,7 +92,8 @@ static void say_hello(struct rig *g)
 
 static int rig_open(struct rig *g, bool skip_noise, uint64_t timeout_ns)
 {
-	return link_open(&g->l, g->in, g->out, "test agent", skip_noise, clock_deadline_ns(timeout_ns), &g->err);
+	return link_open(
+		&g->l, g->in, g->out, "test agent", skip_noise, clock_deadline_ns(timeout_ns), &g->err);
 }
 
 /* A rig whose agent has said hello and was sent request 1. */
@@ -188,7 +190,8 @@ static void call(void **state)
 	assert_int_equal(wire_find(g.l.body, g.l.body_len, ABI_K_PORT, ABI_U64, &f), 1);
 	assert_int_equal(f.u64, 5201);
 	say(&g, ABI_RESULT, 2, NULL, 0);
-	assert_int_equal(link_call(&g.l, ABI_SERVE, NULL, 0, ABI_READY, clock_deadline_ns(LATE), &g.err), -EBADMSG);
+	assert_int_equal(
+		link_call(&g.l, ABI_SERVE, NULL, 0, ABI_READY, clock_deadline_ns(LATE), &g.err), -EBADMSG);
 	assert_says(&g, "answered SERVE with RESULT instead of READY");
 	rig_release(&g);
 }
@@ -436,8 +439,9 @@ static void dies_anywhere_in_a_message(void **state)
 		say_bytes(&g, frame, n);
 		shut(&g.say);
 		assert_int_equal(receive(&g, LATE), -EPIPE);
-		assert_says(&g, n == 0 ? "ended unexpectedly" : n < 16 ? "ended in the middle of a message" :
-			"ended in the middle of a RESULT");
+		assert_says(&g, n == 0	 ? "ended unexpectedly"
+				: n < 16 ? "ended in the middle of a message"
+					 : "ended in the middle of a RESULT");
 		rig_release(&g);
 	}
 }
@@ -479,10 +483,9 @@ static void breaches(void **state)
 static void malformed_bodies(void **state)
 {
 	static const struct abi_field heads[] = {
-		{ 1, ABI_BYTES, 9 },          /* past the end */
-		{ 1, ABI_BYTES, 0xfffffff9 }, /* whose padding would wrap */
-		{ 1, ABI_U64, 4 },
-		{ ABI_K_TEXT, ABI_TEXT, 8 }, /* NULs */
+		{ 1, ABI_BYTES, 9 },				/* past the end */
+		{ 1, ABI_BYTES, 0xfffffff9 },			/* whose padding would wrap */
+		{ 1, ABI_U64, 4 }, { ABI_K_TEXT, ABI_TEXT, 8 }, /* NULs */
 	};
 	uint8_t body[16] = { 0 };
 	struct rig g;
@@ -503,8 +506,12 @@ static void remote_errors(void **state)
 		uint64_t number;
 		int code;
 	} rows[] = {
-		{ EADDRINUSE, -EADDRINUSE }, { 0, -EREMOTEIO }, { ETIMEDOUT, -EREMOTEIO }, { EINTR, -EREMOTEIO },
-		{ UINT64_MAX, -EREMOTEIO }, { UINT64_C(0x100000001), -EREMOTEIO },
+		{ EADDRINUSE, -EADDRINUSE },
+		{ 0, -EREMOTEIO },
+		{ ETIMEDOUT, -EREMOTEIO },
+		{ EINTR, -EREMOTEIO },
+		{ UINT64_MAX, -EREMOTEIO },
+		{ UINT64_C(0x100000001), -EREMOTEIO },
 	};
 	uint8_t body[128];
 	struct wire_writer w;
@@ -521,7 +528,8 @@ static void remote_errors(void **state)
 		assert_int_equal(g.err.kind, VT_ERR_HOST);
 		/* The agent itself is fine. */
 		say(&g, ABI_READY, 2, NULL, 0);
-		assert_int_equal(link_call(&g.l, ABI_SERVE, NULL, 0, ABI_READY, clock_deadline_ns(LATE), &g.err), 0);
+		assert_int_equal(
+			link_call(&g.l, ABI_SERVE, NULL, 0, ABI_READY, clock_deadline_ns(LATE), &g.err), 0);
 		rig_release(&g);
 	}
 	rig_ready(&g);
@@ -651,6 +659,26 @@ static void cancelled(void **state)
 	rig_release(&g);
 }
 
+static void *cancel_soon(void *arg)
+{
+	usleep(20000);
+	__atomic_store_n(&cancel, 1, __ATOMIC_RELAXED);
+	return NULL;
+}
+
+static void cancelled_without_a_signal(void **state)
+{
+	pthread_t other;
+	struct rig g;
+
+	rig_ready(&g);
+	cancel = 0;
+	assert_int_equal(pthread_create(&other, NULL, cancel_soon, NULL), 0);
+	assert_int_equal(link_receive(&g.l, clock_deadline_ns(LATE), &cancel, &g.err), -EINTR);
+	pthread_join(other, NULL);
+	rig_release(&g);
+}
+
 static void writing_to_the_dead(void **state)
 {
 	struct sigaction dfl = { .sa_handler = SIG_DFL };
@@ -674,8 +702,11 @@ static void does_not_read(void **state)
 	struct rig g;
 
 	rig_ready(&g);
-	assert_int_equal(link_send(&g.l, ABI_LOAD, body, sizeof body, clock_deadline_ns(SOON), &g.err), -ETIMEDOUT);
+	assert_int_equal(
+		link_send(&g.l, ABI_LOAD, body, sizeof body, clock_deadline_ns(SOON), &g.err), -ETIMEDOUT);
 	assert_says(&g, "did not take a LOAD");
+	/* Part of it is in the pipe: another request would be read as the rest. */
+	assert_int_equal(link_send(&g.l, ABI_STOP, NULL, 0, clock_deadline_ns(LATE), &g.err), -EPIPE);
 	link_close(&g.l); /* must not block either */
 	rig_release(&g);
 }
@@ -754,6 +785,7 @@ int main(void)
 		cmocka_unit_test(logs),
 		cmocka_unit_test(flood_cannot_hold_us),
 		cmocka_unit_test(cancelled),
+		cmocka_unit_test(cancelled_without_a_signal),
 		cmocka_unit_test(writing_to_the_dead),
 		cmocka_unit_test(does_not_read),
 		cmocka_unit_test(largest_message),

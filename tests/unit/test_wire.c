@@ -232,7 +232,8 @@ static void hostile_text(void **state)
 
 static void what_is_accepted(void **state)
 {
-	struct raw b = { .head = { .key = 1, .type = ABI_BYTES, .length = 1 }, .value = { 7, 1, 2, 3, 4, 5, 6, 7 } };
+	struct raw b = { .head = { .key = 1, .type = ABI_BYTES, .length = 1 },
+		.value = { 7, 1, 2, 3, 4, 5, 6, 7 } };
 	struct wire_field f;
 
 	/* Padding that is not zero. */
@@ -252,7 +253,7 @@ static void finding(void **state)
 
 	wire_writer_init(&w, body, sizeof body);
 	wire_bytes(&w, 60000, "later", 5); /* an unknown key is passed over */
-	wire_text(&w, ABI_K_PORT, "text");  /* the right key of the wrong type, too */
+	wire_text(&w, ABI_K_PORT, "text"); /* the right key of the wrong type, too */
 	wire_u64(&w, ABI_K_PORT, 1);
 	wire_u64(&w, ABI_K_PORT, 2);
 	assert_int_equal(wire_find(body, w.len, ABI_K_PORT, ABI_U64, &f), 1);
