@@ -23,6 +23,7 @@ int net_set_master(int ns, const char *name, const char *bridge /* NULL: none */
 int net_set_up(int ns, const char *name, bool up, struct vt_err *err);
 int net_add_address(int ns, const char *name, const char *cidr /* "198.18.0.2/24" */, struct vt_err *err);
 int net_del_address(int ns, const char *name, const char *cidr, struct vt_err *err);
+int net_get_address(int ns, const char *name, char *cidr, unsigned size, struct vt_err *err); /* the first one */
 int net_add_default_route(int ns, const char *gateway, struct vt_err *err);
 int net_flush_neighbours(int ns, const char *name, struct vt_err *err);
 bool net_exists(int ns, const char *name);

@@ -126,6 +126,35 @@ static void take_address(struct nlmsghdr *h, void *arg)
 	a->list[a->n++] = (struct cidr){ nla_get_u32(tb[IFA_LOCAL]), i->ifa_prefixlen };
 }
 
+static int list_addresses(struct netlink *nl, struct addresses *a)
+{
+	struct ifaddrmsg head = { .ifa_family = AF_INET };
+	_cleanup_msg_ struct nl_msg *msg = netlink_msg(RTM_GETADDR, NLM_F_DUMP, &head, sizeof head);
+
+	return netlink_talk(nl, msg, take_address, a);
+}
+
+int net_get_address(int ns, const char *name, char *cidr, unsigned size, struct vt_err *err)
+{
+	_cleanup_netlink_ struct netlink nl = NETLINK_INIT;
+	struct addresses a = { 0 };
+	char text[INET_ADDRSTRLEN];
+	int r = begin(&nl, ns, name, NULL, &a.index, NULL, err);
+
+	if (r < 0)
+		return r;
+	r = list_addresses(&nl, &a);
+	if (r < 0)
+		r = netlink_fail(&nl, err, r, "cannot list the addresses of '%s'", name);
+	else if (!a.n)
+		r = vt_fail(err, -EADDRNOTAVAIL, "'%s' has no IPv4 address", name);
+	else
+		snprintf(cidr, size, "%s/%u", inet_ntop(AF_INET, &a.list[0].addr, text, sizeof text),
+			a.list[0].bits);
+	free(a.list);
+	return r;
+}
+
 /* Deletes what is not wanted; true in *found when the wanted one is there. */
 static int drop_others(struct netlink *nl, const struct addresses *a, const struct cidr *want, bool *found)
 {
@@ -148,7 +177,6 @@ static int drop_others(struct netlink *nl, const struct addresses *a, const stru
 
 int net_keep_only_address(int ns, const char *name, const char *cidr, struct vt_err *err)
 {
-	struct ifaddrmsg head = { .ifa_family = AF_INET };
 	_cleanup_netlink_ struct netlink nl = NETLINK_INIT;
 	_cleanup_msg_ struct nl_msg *msg = NULL;
 	struct addresses a = { 0 };
@@ -158,13 +186,11 @@ int net_keep_only_address(int ns, const char *name, const char *cidr, struct vt_
 
 	if (r < 0)
 		return r;
-	msg = netlink_msg(RTM_GETADDR, NLM_F_DUMP, &head, sizeof head);
-	r = netlink_talk(&nl, msg, take_address, &a);
+	r = list_addresses(&nl, &a);
 	if (r == 0)
 		r = drop_others(&nl, &a, &c, &found);
 	/* Deleting a primary address takes its secondaries along, the wanted one perhaps among them. */
 	if (r == 0 && (!found || a.n > 1)) {
-		netlink_msg_free(&msg);
 		msg = address_msg(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, a.index, &c);
 		r = netlink_talk(&nl, msg, NULL, NULL);
 	}

@@ -14,6 +14,7 @@
 #include "host/net.h"
 #include "host/netns.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 
 /* The plan of addresses (all /24). The client may reach anything in CABLE directly. */
@@ -36,7 +37,11 @@ struct side {
 
 struct testbed_config {
 	bool pin;
-	bool offload; /* offloads of the cable on (the default) or off */
+	/*
+	 * true: rx, tx, sg, tso and gso of both cable ends on and gro off, which is how a veth pair is born (gro
+	 * would move it to NAPI, another data path). false: all six off.
+	 */
+	bool offload;
 	unsigned mtu; /* 0: 1500 */
 };
 
@@ -48,15 +53,39 @@ struct testbed {
 	struct journal *journal; /* not owned */
 };
 
+/*
+ * The sysctls of the two namespaces: what the testbed sets, and (value NULL) what it leaves alone but records,
+ * since results depend on it. Ends with a NULL name.
+ */
+#define TESTBED_ON_CLIENT 1
+#define TESTBED_ON_SUT 2
+#define TESTBED_ON_BOTH (TESTBED_ON_CLIENT | TESTBED_ON_SUT)
+
+struct testbed_sysctl {
+	const char *name, *value;
+	unsigned sides;
+	bool optional; /* a kernel without it is fine */
+	const char *why;
+};
+extern const struct testbed_sysctl testbed_sysctls[];
+
 /* Cannot-run errors when not root, when the address range is in use, or a kernel feature is missing. */
 int testbed_create(struct testbed *tb, const char *id, const struct testbed_config *c, struct journal *j,
 	struct vt_err *err);
 
-/* Before each trial: neighbour caches flushed, the cable's ends up with their own addresses, offloads as asked. */
+/*
+ * Before each trial: whatever an environment left in the SUT namespace (links, routes, nftables rules, tracked
+ * connections) is deleted, so nothing of a provider may stay there between trials; both ends of the cable are
+ * up, bare, with their own address alone, MTU, offloads and sysctls as asked (a lost cable is laid again), and
+ * neighbours are forgotten. Neither forks nor sleeps; about a millisecond when there is nothing to delete.
+ */
 int testbed_reset(struct testbed *tb, struct vt_err *err);
 
-/* Reads back offloads of both cable ends; *ok false with *why when they are not as asked. */
+/* Reads back both cable ends: up, MTU, offloads; *ok false with *why when they are not as asked. */
 int testbed_verify(const struct testbed *tb, bool *ok, char *why, unsigned size, struct vt_err *err);
+
+/* As applied, read back: addresses, MTU, offloads, CPUs, sysctls of both sides. A new object. */
+int testbed_describe(const struct testbed *tb, json_t **out, struct vt_err *err);
 
 /* Descriptors only: everything on the host is undone by the journal. */
 void testbed_release(struct testbed *tb);

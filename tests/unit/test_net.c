@@ -12,7 +12,6 @@
 
 #include "net_probe.h"
 
-#include "base/clock.h"
 #include "host/journal.h"
 #include "host/net.h"
 
@@ -185,7 +184,7 @@ static void netns_of_others_survive(void **st)
 static int count(void *arg, struct vt_err *e)
 {
 	++*(int *)arg;
-	return own_netns() == own_netns() ? -ENOANO : 0;
+	return -ENOANO;
 }
 
 static void netns_call_returns_what_fn_does(void **st)
@@ -265,12 +264,10 @@ static void veth_joins_two_namespaces(void **st)
 	need_root();
 	ok(net_veth(a.fd, "va", b.fd, "vb", 9000, &err));
 	ok(net_link_get(a.fd, "va", &link, &err));
-	assert_true(link.up);
-	assert_int_equal(link.mtu, 9000);
+	assert_true(link.up && link.mtu == 9000);
 	assert_int_equal(strlen(link.mac), 17);
 	ok(net_link_get(b.fd, "vb", &link, &err));
-	assert_true(link.up);
-	assert_int_equal(link.mtu, 9000);
+	assert_true(link.up && link.mtu == 9000);
 	assert_false(net_exists(b.fd, "va"));
 	assert_int_equal(if_nametoindex("va"), 0);
 	ok(net_set_mtu(b.fd, "vb", 1400, &err));
@@ -373,6 +370,7 @@ static void nat_testbed(const uint16_t *ports, unsigned n, bool icmp)
 
 static void nat_forwards_listed_ports_only(void **st)
 {
+	static const char tracked[] = "net.netfilter.nf_conntrack_count";
 	static const uint16_t ports[] = { 7, 5201 };
 	_cleanup_close_ int tcp = -1, udp = -1, other = -1, outside = -1;
 	struct sockaddr_in seen;
@@ -395,7 +393,11 @@ static void nat_forwards_listed_ports_only(void **st)
 	assert_string_equal(value, "1");
 	ok(net_sysctl_get(a.fd, "net.ipv4.ip_forward", value, sizeof value, &err));
 	assert_string_equal(value, "0");
+	ok(net_sysctl_get(b.fd, tracked, value, sizeof value, &err));
+	assert_string_not_equal(value, "0");
 	ok(net_nat_remove(b.fd, &err));
+	ok(net_sysctl_get(b.fd, tracked, value, sizeof value, &err));
+	assert_string_equal(value, "0");
 	assert_false(probe_tcp(a.fd, "198.18.0.2", 7, tcp, NULL));
 	ok(net_nat_remove(b.fd, &err));
 }
@@ -416,15 +418,14 @@ static void nat_echo_is_answered_inside(void **st)
 
 static void nat_refuses_what_is_not_an_address(void **st)
 {
+	static const char *const subnets[] = { "1.2.3.0/33", "1.2.3.0/24 x", "1.2.3.0", "1.2.3/24", "", "/24" };
 	static const uint16_t port = 7;
 
 	need_root();
-	fails(-EINVAL,
-		net_nat_add(b.fd, "1.2.3.4; flush ruleset", "1.2.3.5", "1.2.3.0/24", &port, 1, 0, &err));
+	fails(-EINVAL, net_nat_add(b.fd, "1.2.3.4; flush", "1.2.3.5", "1.2.3.0/24", &port, 1, 0, &err));
 	fails(-EINVAL, net_nat_add(b.fd, "1.2.3.4", "", "1.2.3.0/24", &port, 1, 0, &err));
-	fails(-EINVAL, net_nat_add(b.fd, "1.2.3.4", "1.2.3.5", "1.2.3.0/33", &port, 1, 0, &err));
-	fails(-EINVAL, net_nat_add(b.fd, "1.2.3.4", "1.2.3.5", "1.2.3.0/24 x", &port, 1, 0, &err));
-	fails(-EINVAL, net_nat_add(b.fd, "1.2.3.4", "1.2.3.5", "1.2.3.0", &port, 1, 0, &err));
+	for (size_t i = 0; i < ARRAY_SIZE(subnets); i++)
+		fails(-EINVAL, net_nat_add(b.fd, "1.2.3.4", "1.2.3.5", subnets[i], &port, 1, 0, &err));
 }
 
 static void sysctls_are_the_namespaces_own(void **st)
@@ -451,9 +452,7 @@ static void sysctls_are_the_namespaces_own(void **st)
 
 static void offloads_follow(void **st)
 {
-	static const struct net_offloads mixed = {
-		.rx_csum = 1, .tx_csum = 1, .sg = 1, .tso = 0, .gso = 1, .gro = 0
-	};
+	static const struct net_offloads mixed = { .rx_csum = 1, .tx_csum = 1, .sg = 1, .gso = 1 };
 	struct net_offloads o, none = { 0 };
 	char text[80];
 
@@ -527,7 +526,6 @@ static void range_is_seen_in_use(void **st)
 static void a_used_namespace_is_brought_back(void **st)
 {
 	static const uint16_t port = 7;
-	bool used;
 
 	need_root();
 	nat_testbed(&port, 1, true);
@@ -549,8 +547,6 @@ static void a_used_namespace_is_brought_back(void **st)
 	ok(net_flush_routes(b.fd, &err));
 	ok(net_add_default_route(b.fd, "198.18.0.1", &err)); /* was gone, or this would say -EEXIST */
 	assert_true(probe_ping(a.fd, "198.18.0.2", 1000));   /* the cable's own route was kept */
-	ok(net_range_in_use(&used, where, sizeof where, &err));
-	assert_false(used); /* all that was in namespaces */
 }
 
 static int neighbours_here(void *arg, struct vt_err *e)
