@@ -30,6 +30,7 @@ enum technique_cap {
 	TECH_ICMP = 1 << 3,   /* an ICMP echo to its address is answered by the environment itself */
 	TECH_CGROUP = 1 << 4, /* its processes are in a cgroup of ours, so its CPU can be told apart */
 	TECH_EMULATED = 1 << 5, /* guest code is emulated: say so in every table */
+	TECH_TEST = 1 << 6,	/* made for tests and calibration: only matched by its own name, not by "*" */
 };
 
 struct technique {
@@ -57,7 +58,7 @@ struct env {
 	struct cgroup monitor;	 /* of what serves it on the host: daemon, proxy, monitor (path "" when none) */
 	struct child launcher;	 /* the process started to run it */
 	uint64_t started_ns;	 /* when the start command was issued */
-	char stderr_path[320];	 /* what the launcher said; shown when a start fails; "" none */
+	char stderr_path[320];	 /* what the launcher said; shown when a start fails; "" none; valid until stop */
 	size_t journal_mark;	 /* everything after it is this environment's */
 	void *priv;		 /* the provider's */
 };
@@ -83,7 +84,10 @@ struct technique_ops {
 	int (*stop)(struct technique *t, struct testbed *tb, struct env *env, struct vt_err *err);
 	/* Undoes prepare. NULL: nothing to do. */
 	void (*finish)(struct technique *t, struct testbed *tb);
-	/* Options as applied, read back from the running environment; a new object. NULL: the options as parsed. */
+	/*
+	 * Options as applied, read back from the running environment; a new object, to which the wrapper adds
+	 * the options as parsed ("options"). NULL: those alone.
+	 */
 	int (*describe)(struct technique *t, struct testbed *tb, struct env *env, json_t **out, struct vt_err *err);
 };
 
@@ -102,10 +106,11 @@ const struct opt_def *const *technique_tables(const struct technique_ops *ops);
 unsigned technique_caps(const struct technique *t);
 int technique_probe(const struct technique *t, struct buf *detail, struct vt_err *err);
 int technique_prepare(struct technique *t, struct testbed *tb, const struct payload *p, struct vt_err *err);
-int technique_start(struct technique *t, struct testbed *tb, const struct payload *p, const struct env_request *req,
-	struct env *env, struct vt_err *err);
+int technique_start(struct technique *t, struct testbed *tb, const struct payload *p,
+	const struct env_request *req, struct env *env, struct vt_err *err);
 int technique_stop(struct technique *t, struct testbed *tb, struct env *env, struct vt_err *err);
 void technique_finish(struct technique *t, struct testbed *tb);
-int technique_describe(struct technique *t, struct testbed *tb, struct env *env, json_t **out, struct vt_err *err);
+int technique_describe(struct technique *t, struct testbed *tb, struct env *env, json_t **out,
+	struct vt_err *err);
 
 #endif
