@@ -23,6 +23,7 @@
 static struct journal *journal;
 static struct netns a = NETNS_INIT, b = NETNS_INIT, c = NETNS_INIT; /* client, SUT, behind the SUT */
 static struct vt_err err;
+static size_t mark;
 static char state[] = "/tmp/vtax-test-net-XXXXXX";
 
 #define ok(call)                                                                                             \
@@ -60,8 +61,6 @@ static int teardown(void **st)
 }
 
 /* Three empty namespaces for each test, undone after it. */
-static size_t mark;
-
 static int three(void **st)
 {
 	if (!journal)
