@@ -29,7 +29,7 @@ static int take_hist(struct trial_result *r, const char *name, const struct wire
 	h = xmalloc(sizeof *h);
 	if (hist_decode(h, f->data, f->length) < 0)
 		return -EBADMSG;
-	snprintf(r->hists[r->nhists].name, sizeof r->hists[0].name, "%s", name);
+	snprintf(r->hists[r->nhists].name, sizeof r->hists[0].name, "%.31s", name);
 	r->hists[r->nhists++].hist = steal_ptr(h);
 	return 0;
 }
@@ -43,7 +43,7 @@ static int take_series(struct trial_result *r, const char *name, const struct wi
 	r->series[r->nseries].v = xmalloc(f->length);
 	memcpy(r->series[r->nseries].v, f->data, f->length);
 	r->series[r->nseries].n = n;
-	snprintf(r->series[r->nseries].name, sizeof r->series[0].name, "%s", name);
+	snprintf(r->series[r->nseries].name, sizeof r->series[0].name, "%.31s", name);
 	r->nseries++;
 	return 0;
 }
@@ -150,7 +150,7 @@ static int watch_load(const struct agents_job *job, const struct trial_ctx *ctx,
 	struct vt_err *err)
 {
 	uint64_t deadline = clock_deadline_ns(ctx->warmup_ns + ctx->duration_ns + LOAD_GRACE_NS);
-	int expected = 0, which, type, n;
+	int expected = 0, which = 0, type, n;
 
 	for (;;) {
 		type = link_receive(ctx->client, deadline, ctx->cancel, err);
