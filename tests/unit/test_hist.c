@@ -385,12 +385,35 @@ static void hostile_pairs(void **state)
 	damaged[n - 2] = 0xff & ~0x80; /* a gap past the last bucket: 127 · 128 and more */
 	damaged[n - 3] = 0xff;
 	assert_int_equal(decode(damaged, n), -EBADMSG);
+	/* An empty bucket between two others: nothing else about the histogram is wrong. */
+	memcpy(damaged, bytes, 46);
+	damaged[46] = 0;
+	damaged[47] = 0;
+	memcpy(damaged + 48, bytes + 46, n - 46);
+	damaged[48]--; /* the next gap is one shorter */
+	assert_int_equal(decode(damaged, n + 2), -EBADMSG);
 	/* 100 written in two bytes: the same value, but not the one canonical form. */
 	memcpy(damaged, bytes, 44);
 	damaged[44] = 0x80 | 100;
 	damaged[45] = 0;
 	memcpy(damaged + 46, bytes + 45, n - 45);
 	assert_int_equal(decode(damaged, n + 1), -EBADMSG);
+}
+
+/* The last bucket is legal, the one after it would be written past the array. */
+static void first_index_past_the_end(void **state)
+{
+	_cleanup_free_ struct hist *h = new_hist();
+	uint8_t bytes[64];
+	long n;
+
+	hist_record(h, (UINT64_C(1) << HIST_TOP_BITS) - 1);
+	n = hist_encode(h, bytes, sizeof bytes);
+	assert_int_equal(n, 44 + 3 + 1); /* 17919 takes 3 bytes, the count 1 */
+	assert_int_equal(decode(bytes, (size_t)n), 0);
+	assert_memory_equal(bytes + 44, "\xff\x8b\x01", 3);
+	memcpy(bytes + 44, "\x80\x8c\x01", 3); /* 17920 */
+	assert_int_equal(decode(bytes, (size_t)n), -EBADMSG);
 }
 
 /* Every single damaged bit is either refused or decodes to something that encodes to those same bytes. */
@@ -446,6 +469,7 @@ int main(void)
 		cmocka_unit_test(hostile_lengths),
 		cmocka_unit_test(hostile_scalars),
 		cmocka_unit_test(hostile_pairs),
+		cmocka_unit_test(first_index_past_the_end),
 		cmocka_unit_test(bit_flips),
 		cmocka_unit_test(percentile_names),
 	};
