@@ -119,6 +119,8 @@ void gates_check(struct trial_result *r, const struct trial_info *info, const st
 
 	check_affinity(r, info, tb);
 	check_cable(r, info);
+	if (!info->testbed_as_asked)
+		trial_gate(r, "testbed", "%s", info->testbed_why);
 	if (!split_of(&s, info)) {
 		trial_gate(r, "cpu", "the host's CPU time could not be read");
 		return;

@@ -214,7 +214,8 @@ static int measure(struct session *s, struct trial_result *r, struct vt_err *err
 		return n;
 	s->info->cable_bytes = after.bytes - before.bytes;
 	s->info->cable_packets = after.packets - before.packets;
-	return 0;
+	return testbed_verify(spec->tb, &s->info->testbed_as_asked, s->info->testbed_why,
+		sizeof s->info->testbed_why, err);
 }
 
 static int finish(struct session *s, struct vt_err *err)

@@ -35,6 +35,8 @@ struct trial_info {
 	uint64_t startup_ns;	/* start command to the agent's first message */
 	char client_cpus[256], sut_cpus[256]; /* affinity as the agents see it */
 	uint64_t cable_bytes, cable_packets; /* both directions, over the whole trial, at the client's end */
+	bool testbed_as_asked; /* offloads, MTU and links, read back while the environment ran */
+	char testbed_why[160]; /* what was not */
 	json_t *applied;	/* technique options as applied; NULL unless spec->describe */
 };
 

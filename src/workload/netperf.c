@@ -6,8 +6,6 @@
 #include <math.h>
 #include <string.h>
 
-#define LOSS_LIMIT 1e-3
-
 const uint16_t netperf_ports[] = { NETPERF_PORT, 0 };
 
 const struct opt_def netperf_socket_options[] = {
@@ -71,9 +69,9 @@ int netperf_run(const struct workload *w, const struct trial_ctx *ctx, struct tr
 	return n;
 }
 
-void netperf_gate_loss(struct trial_result *r, const char *what, double lost, double of)
+void netperf_gate_loss(struct trial_result *r, const char *what, double lost, double of, double limit)
 {
-	if (isfinite(lost) && isfinite(of) && of > 0 && lost / of > LOSS_LIMIT)
+	if (isfinite(lost) && isfinite(of) && of > 0 && lost / of > limit)
 		trial_gate(r, "loss", "%.0f %s of %.0f (%.2f %%), more than %.1f %%", lost, what, of, 100 * lost / of,
-			100 * LOSS_LIMIT);
+			100 * limit);
 }

@@ -29,7 +29,7 @@ static int run(const struct workload *w, const struct trial_ctx *ctx, struct tri
 		return n;
 	agents_latency_metrics(r);
 	netperf_gate_loss(r, "requests lost", trial_metric_get(r, "lost_transactions"),
-		(double)r->ops + trial_metric_get(r, "lost_transactions"));
+		(double)r->ops + trial_metric_get(r, "lost_transactions"), NETPERF_LOSS_RR);
 	return 0;
 }
 

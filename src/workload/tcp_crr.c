@@ -20,8 +20,8 @@ static int run(const struct workload *w, const struct trial_ctx *ctx, struct tri
 
 	if (n < 0)
 		return n;
-	netperf_gate_loss(r, "connects without a free port", trial_metric_get(r, "port_waits"), (double)r->ops);
-	netperf_gate_loss(r, "segments sent again", trial_metric_get(r, "retransmits"), (double)r->ops);
+	netperf_gate_loss(r, "connects without a free port", trial_metric_get(r, "port_waits"), (double)r->ops, NETPERF_LOSS_RR);
+	netperf_gate_loss(r, "segments sent again", trial_metric_get(r, "retransmits"), (double)r->ops, NETPERF_LOSS_RR);
 	return 0;
 }
 

@@ -28,7 +28,7 @@ static int run(const struct workload *w, const struct trial_ctx *ctx, struct tri
 	elapsed = trial_metric_get(r, "elapsed_ns");
 	if (bits > 0 && elapsed > 0)
 		r->bytes = (uint64_t)(bits / 8 * elapsed / 1e9);
-	netperf_gate_loss(r, "segments sent again", trial_metric_get(r, "retransmits"), (double)r->bytes / SEGMENT_BYTES);
+	netperf_gate_loss(r, "segments sent again", trial_metric_get(r, "retransmits"), (double)r->bytes / SEGMENT_BYTES, NETPERF_LOSS_BULK);
 	return 0;
 }
 

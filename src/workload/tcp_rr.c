@@ -18,7 +18,7 @@ static int run(const struct workload *w, const struct trial_ctx *ctx, struct tri
 	int n = netperf_run(w, ctx, r, err);
 
 	if (n == 0)
-		netperf_gate_loss(r, "segments sent again", trial_metric_get(r, "retransmits"), (double)r->ops);
+		netperf_gate_loss(r, "segments sent again", trial_metric_get(r, "retransmits"), (double)r->ops, NETPERF_LOSS_RR);
 	return n;
 }
 

@@ -22,7 +22,7 @@ static int run(const struct workload *w, const struct trial_ctx *ctx, struct tri
 
 	if (n == 0)
 		netperf_gate_loss(r, "transactions lost", trial_metric_get(r, "lost_transactions"),
-			(double)r->ops + trial_metric_get(r, "lost_transactions"));
+			(double)r->ops + trial_metric_get(r, "lost_transactions"), NETPERF_LOSS_RR);
 	return n;
 }
 

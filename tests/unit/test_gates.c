@@ -36,6 +36,7 @@ static int setup(void **state)
 	f.info.end.host.idle_ns = 1100 * NS_PER_MS;
 	f.info.end.env_ns = 400 * NS_PER_MS;
 	f.info.end.client_ns = 300 * NS_PER_MS;
+	f.info.testbed_as_asked = true;
 	f.info.cable_packets = 2000;
 	f.info.cable_bytes = 120000;
 	snprintf(f.info.client_cpus, sizeof f.info.client_cpus, "1");
@@ -92,6 +93,16 @@ static void affinity_fires_for_each_side(void **state)
 	snprintf(f->info.sut_cpus, sizeof f->info.sut_cpus, "0-1");
 	f->tb.config.pin = false;
 	assert_string_equal(only_gate(f), "");
+}
+
+static void a_changed_cable_fires(void **state)
+{
+	struct fixture *f = *state;
+
+	f->info.testbed_as_asked = false;
+	snprintf(f->info.testbed_why, sizeof f->info.testbed_why, "tso is off");
+	assert_string_equal(only_gate(f), "testbed");
+	assert_non_null(strstr(f->r.gates[0].reason, "tso is off"));
 }
 
 static void shortcut_fires(void **state)
@@ -163,6 +174,7 @@ int main(void)
 		cmocka_unit_test_setup(steal_fires, setup),
 		cmocka_unit_test_setup(other_load_fires, setup),
 		cmocka_unit_test_setup(affinity_fires_for_each_side, setup),
+		cmocka_unit_test_setup(a_changed_cable_fires, setup),
 		cmocka_unit_test_setup(shortcut_fires, setup),
 		cmocka_unit_test_setup(a_saturated_client_fires_unless_by_design, setup),
 		cmocka_unit_test_setup(unreadable_cpu_time_fires, setup),
