@@ -51,8 +51,10 @@ fuzz() {
 	for source in "$top"/tests/fuzz/fuzz_*.c; do
 		name=$(basename "$source" .c)
 		work=$(mktemp -d "$build/found/.$name-XXXXXX")
-		if CC=clang build_in build-fuzz '-Dfuzz=true' "tests/fuzz/$name" &&
-			timeout $((fuzz_seconds + 60)) "$build/tests/fuzz/$name" -max_total_time="$fuzz_seconds" \
+		if ! CC=clang build_in build-fuzz '-Dfuzz=true' "tests/fuzz/$name"; then
+			bad=$((bad + 1))
+			say "  FAILED: $name cannot be built"
+		elif timeout $((fuzz_seconds + 60)) "$build/tests/fuzz/$name" -max_total_time="$fuzz_seconds" \
 				-timeout=10 -rss_limit_mb=2048 -artifact_prefix="$build/found/$name-" "$work" \
 				"$top/tests/fuzz/corpus/${name#fuzz_}" >"$log" 2>&1 8>&- 9>&- </dev/null; then
 			ok=$((ok + 1))
