@@ -40,7 +40,8 @@ static long def_find(const struct opt_def *const *tables, const char *name, size
 	return -1;
 }
 
-static int unknown(const struct opt_def *const *tables, const char *name, const char *owner, struct vt_err *err)
+static int unknown(const struct opt_def *const *tables, const char *name, const char *owner,
+	struct vt_err *err)
 {
 	_cleanup_buf_ struct buf known = BUF_INIT(512);
 	const char *names[NAMES_MAX], *near;
@@ -64,16 +65,18 @@ static int check_text(const char *text, const char *owner, struct vt_err *err)
 	size_t len = strnlen(text, OPT_TEXT_MAX + 1);
 
 	if (len > OPT_TEXT_MAX)
-		return vt_usage(err, "the options of '%s' are longer than %d bytes; shorten them", owner, OPT_TEXT_MAX);
+		return vt_usage(err, "the options of '%s' are longer than %d bytes; shorten them", owner,
+			OPT_TEXT_MAX);
 	for (size_t i = 0; i < len; i++)
 		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-			return vt_usage(err, "the options of '%s' hold a control character; remove it", owner);
+			return vt_usage(err, "the options of '%s' hold a control character; remove it",
+				owner);
 	return 0;
 }
 
 /* One "key=value" piece (writable) into vals. */
-static int parse_piece(struct opt_val *vals, const struct opt_def *const *tables, char *piece, const char *owner,
-	struct vt_err *err)
+static int parse_piece(struct opt_val *vals, const struct opt_def *const *tables, char *piece,
+	const char *owner, struct vt_err *err)
 {
 	char *eq = strchr(piece, '=');
 	const struct opt_def *def;
@@ -82,7 +85,8 @@ static int parse_piece(struct opt_val *vals, const struct opt_def *const *tables
 	int r;
 
 	if (!*piece || eq == piece)
-		return vt_usage(err, "an option without a name in '%s'; write key=value, separated by single commas",
+		return vt_usage(err,
+			"an option without a name in '%s'; write key=value, separated by single commas",
 			owner);
 	if (eq)
 		*eq = '\0';
@@ -101,7 +105,7 @@ static int parse_piece(struct opt_val *vals, const struct opt_def *const *tables
 	return 0;
 }
 
-/* What was not said gets its default; one that does not parse is a bug in a table, found by the first test. */
+/* What was not said gets its default; one that does not parse is a bug, found by the table's first test. */
 static int fill_defaults(struct opt_val *vals, const struct opt_def *const *tables, const char *owner,
 	struct vt_err *err)
 {
@@ -257,7 +261,8 @@ void opt_help(const struct opt_def *table, struct buf *out)
 			start = out->len;
 		}
 		buf_printf(out, "%*s%s", (int)(HELP_COLUMN - (out->len - start)), "", d->help);
-		if ((d->type == OPT_UINT || d->type == OPT_SIZE || d->type == OPT_DURATION) && (d->min || d->max))
+		if ((d->type == OPT_UINT || d->type == OPT_SIZE || d->type == OPT_DURATION) &&
+			(d->min || d->max))
 			opt_range(d, range, sizeof range);
 		if (*range || d->def)
 			buf_printf(out, " (%s%s%s%s)", range, *range && d->def ? "; " : "",

@@ -64,14 +64,15 @@ int opt_parse(struct opt_set *set, const struct opt_def *const *tables, const ch
  * Parses one value of a definition (for global flags such as --duration; owner NULL leaves the "of 'owner'"
  * out of errors). `num` may be NULL; it is 0 for OPT_STRING.
  */
-int opt_parse_value(const struct opt_def *def, const char *text, const char *owner, uint64_t *num, struct vt_err *err);
+int opt_parse_value(const struct opt_def *def, const char *text, const char *owner, uint64_t *num,
+	struct vt_err *err);
 
 /* Look-ups abort on a name that is not in the tables: that is a bug, not an input. */
 bool opt_given(const struct opt_set *set, const char *name);
 const char *opt_str(const struct opt_set *set, const char *name); /* NULL when unset */
 uint64_t opt_num(const struct opt_set *set, const char *name);
 bool opt_bool(const struct opt_set *set, const char *name);
-bool opt_is(const struct opt_set *set, const char *name, const char *value); /* string equality; false when unset */
+bool opt_is(const struct opt_set *set, const char *name, const char *value); /* same text; false when unset */
 
 /* "key=value,…" of what was given (`all` false) or of every set option (`all` true), in table order. */
 int opt_format(const struct opt_set *set, bool all, struct buf *out);

@@ -2,7 +2,8 @@
 /*
  * Globs in option values: "net=*,rootfs=b*" becomes every combination that matches. Each piece of the text is
  * a list of alternatives (one, when it has no glob); the combinations are counted before any is made, so that
- * a plan cannot ask for millions, and then numbered like a mixed-radix counter whose last piece turns fastest.
+ * a plan cannot ask for millions, and then numbered like a mixed-radix counter whose last piece turns
+ * fastest.
  */
 #include "base/option.h"
 
@@ -82,19 +83,21 @@ int opt_expand(const struct opt_def *const *tables, const char *text, const char
 
 	text = text ? text : "";
 	if (strnlen(text, OPT_TEXT_MAX + 1) > OPT_TEXT_MAX)
-		return vt_usage(err, "the options of '%s' are longer than %d bytes; shorten them", owner, OPT_TEXT_MAX);
+		return vt_usage(err, "the options of '%s' are longer than %d bytes; shorten them", owner,
+			OPT_TEXT_MAX);
 	next = copy = strdup(text);
 	if (!copy)
 		return vt_fail(err, -ENOMEM, "out of memory");
 	for (char *piece = strsep(&next, ","); piece && r == 0; piece = strsep(&next, ",")) {
 		if (n == PIECES_MAX) {
-			r = vt_usage(err, "'%s' is given more than %d options; remove some", owner, PIECES_MAX);
+			r = vt_usage(err, "'%s' is given more than %d options; remove some", owner,
+				PIECES_MAX);
 			break;
 		}
 		r = alternatives(tables, piece, owner, &alts[n++], err);
 		if (r == 0 && (total *= alts[n - 1].n) > RESULTS_MAX)
-			r = vt_usage(err, "'%.64s' of '%s' stands for more than %d combinations; narrow it", text,
-				owner, RESULTS_MAX);
+			r = vt_usage(err, "'%.64s' of '%s' stands for more than %d combinations; narrow it",
+				text, owner, RESULTS_MAX);
 	}
 	if (r == 0)
 		combine(alts, n, total, out);

@@ -164,7 +164,8 @@ static size_t split_choices(char *copy, const char **words, size_t max)
 	return n;
 }
 
-static int parse_enum(const struct opt_def *def, const char *text, const char *who, uint64_t *out, struct vt_err *err)
+static int parse_enum(const struct opt_def *def, const char *text, const char *who, uint64_t *out,
+	struct vt_err *err)
 {
 	_cleanup_free_ char *copy = strdup(def->choices);
 	const char *words[NAMES_MAX], *near;
@@ -181,7 +182,8 @@ static int parse_enum(const struct opt_def *def, const char *text, const char *w
 	}
 	near = suggest_nearest(text, words, n);
 	if (near)
-		return vt_usage(err, "%s must be %s, not '" QUOTE "'; did you mean '%s'?", who, def->choices, text, near);
+		return vt_usage(err, "%s must be %s, not '" QUOTE "'; did you mean '%s'?", who, def->choices,
+			text, near);
 	return vt_usage(err, "%s must be %s, not '" QUOTE "'", who, def->choices, text);
 }
 
@@ -220,7 +222,8 @@ void opt_range(const struct opt_def *def, char *out, size_t size)
 		snprintf(out, size, "any");
 }
 
-static int check_range(const struct opt_def *def, const char *text, const char *who, uint64_t v, struct vt_err *err)
+static int check_range(const struct opt_def *def, const char *text, const char *who, uint64_t v,
+	struct vt_err *err)
 {
 	char range[80];
 
@@ -230,7 +233,8 @@ static int check_range(const struct opt_def *def, const char *text, const char *
 	return vt_usage(err, "%s must be %s, not '" QUOTE "'", who, range, text);
 }
 
-static int bad_number(const struct opt_def *def, const char *text, const char *who, int code, struct vt_err *err)
+static int bad_number(const struct opt_def *def, const char *text, const char *who, int code,
+	struct vt_err *err)
 {
 	const char *shape = "a whole number, as in '64'";
 
@@ -251,7 +255,8 @@ static int parse_string(const char *text, const char *who, struct vt_err *err)
 	return 0;
 }
 
-int opt_parse_value(const struct opt_def *def, const char *text, const char *owner, uint64_t *num, struct vt_err *err)
+int opt_parse_value(const struct opt_def *def, const char *text, const char *owner, uint64_t *num,
+	struct vt_err *err)
 {
 	char who[192];
 	uint64_t v = 0;

@@ -32,7 +32,8 @@ int spec_parse(struct spec *s, const char *text, int allow_glob, struct vt_err *
 		if (name_char(text[i], allow_glob))
 			continue;
 		if (text[i] == '=' || text[i] == ',')
-			return vt_usage(err, "'%.64s' has '%c' in its name; options follow a colon, as in 'oci:net=nat'",
+			return vt_usage(err,
+				"'%.64s' has '%c' in its name; options follow a colon, as in 'oci:net=nat'",
 				text, text[i]);
 		return vt_usage(err, "'%.*s' is not a name; names are made of a-z, 0-9, '_' and '-'%s",
 			(int)(name < 64 ? name : 64), text, allow_glob ? " (or a glob of them)" : "");

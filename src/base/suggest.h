@@ -6,8 +6,8 @@
 #include <stddef.h>
 
 /*
- * The nearest of the n words, the first of equals; NULL when none is near enough (distance ≤ 1 + length/3, and
- * at least one letter kept).
+ * The nearest of the n words, the first of equals; NULL when none is near enough (distance ≤ 1 + length/3,
+ * and at least one letter kept).
  */
 const char *suggest_nearest(const char *word, const char *const *words, size_t n);
 

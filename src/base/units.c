@@ -113,7 +113,8 @@ void units_duration(char *out, size_t size, uint64_t ns)
 	else if (s < 3600)
 		snprintf(out, size, "%u m %02u s", (unsigned)(s / 60), (unsigned)(s % 60));
 	else
-		snprintf(out, size, "%llu h %02u m", (unsigned long long)(s / 3600), (unsigned)(s % 3600 / 60));
+		snprintf(out, size, "%llu h %02u m", (unsigned long long)(s / 3600),
+			(unsigned)(s % 3600 / 60));
 }
 
 void units_percent(char *out, size_t size, double ratio)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Numbers for people: "20.3 Gb/s", "5.12 µs", "104 k/s". Machine-readable output never passes through here. */
+/* Numbers for people: "20.3 Gb/s", "5.12 µs", "104 k/s". Output for machines never passes through here. */
 #ifndef VTAX_BASE_UNITS_H
 #define VTAX_BASE_UNITS_H
 

@@ -26,8 +26,8 @@ static struct anova_effect no_effect(void)
 
 static struct anova no_anova(void)
 {
-	return (struct anova){ .treatment = no_effect(), .block = no_effect(), .error_ss = NAN, .error_df = NAN,
-		.error_ms = NAN };
+	return (struct anova){ .treatment = no_effect(), .block = no_effect(), .error_ss = NAN,
+		.error_df = NAN, .error_ms = NAN };
 }
 
 /* Without any error variance F is infinite, or undefined when there is no effect either. */

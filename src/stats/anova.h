@@ -65,9 +65,9 @@ void tukey_hsd(struct comparison *out, const struct group *g, unsigned k, double
 void games_howell(struct comparison *out, const struct group *g, unsigned k);
 
 /*
- * Kruskal–Wallis rank sum test with the correction for ties: H, k' − 1 degrees of freedom (k' groups that have
- * values), p from chi-squared. R: kruskal.test(). -EINVAL with fewer than 2 such groups or all values equal
- * (then everything is NaN).
+ * Kruskal–Wallis rank sum test with the correction for ties: H, k' − 1 degrees of freedom (k' groups that
+ * have values), p from chi-squared. R: kruskal.test(). -EINVAL with fewer than 2 such groups or all values
+ * equal (then everything is NaN).
  */
 struct kruskal {
 	double h, df, p;

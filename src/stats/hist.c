@@ -21,8 +21,17 @@
 #define COUNT_MAX (UINT64_C(1) << 53)
 
 const struct hist_percentile hist_percentiles[] = {
-	{ "p1", 0.01 },	  { "p5", 0.05 },   { "p10", 0.10 }, { "p25", 0.25 },	{ "p50", 0.50 },     { "p75", 0.75 },
-	{ "p90", 0.90 },  { "p95", 0.95 },  { "p99", 0.99 }, { "p99_9", 0.999 }, { "p99_99", 0.9999 },
+	{ "p1", 0.01 },
+	{ "p5", 0.05 },
+	{ "p10", 0.10 },
+	{ "p25", 0.25 },
+	{ "p50", 0.50 },
+	{ "p75", 0.75 },
+	{ "p90", 0.90 },
+	{ "p95", 0.95 },
+	{ "p99", 0.99 },
+	{ "p99_9", 0.999 },
+	{ "p99_99", 0.9999 },
 };
 const size_t hist_percentiles_n = sizeof hist_percentiles / sizeof hist_percentiles[0];
 

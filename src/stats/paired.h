@@ -20,14 +20,23 @@ struct overhead {
 	double equiv_lo, equiv_hi; /* 90 % interval: inside ±margin is TOST at 5 % */
 };
 
-enum verdict { VERDICT_BASELINE, VERDICT_TAX, VERDICT_GAIN, VERDICT_NONE, VERDICT_INCONCLUSIVE, VERDICT_NOT_RUN };
+enum verdict {
+	VERDICT_BASELINE,
+	VERDICT_TAX,
+	VERDICT_GAIN,
+	VERDICT_NONE,
+	VERDICT_INCONCLUSIVE,
+	VERDICT_NOT_RUN,
+};
 
 /* base[i] and t[i] are of the same block; NaN or ≤ 0 in either drops the pair. */
-void overhead_paired(struct overhead *o, const double *base, const double *t, size_t n, bool higher_is_better);
+void overhead_paired(struct overhead *o, const double *base, const double *t, size_t n,
+	bool higher_is_better);
 
 /*
- * TAX/GAIN when the 95 % interval excludes 0; NONE when the 90 % interval lies inside (1/(1+margin) − 1, margin)
- * (two one-sided tests at 5 %, Schuirmann 1987); otherwise INCONCLUSIVE. n < 2 is INCONCLUSIVE, n = 0 NOT_RUN.
+ * TAX/GAIN when the 95 % interval excludes 0; NONE when the 90 % interval lies inside (1/(1+margin) − 1,
+ * margin) (two one-sided tests at 5 %, Schuirmann 1987); otherwise INCONCLUSIVE. n < 2 is INCONCLUSIVE, n = 0
+ * NOT_RUN.
  */
 enum verdict overhead_verdict(const struct overhead *o, double margin);
 const char *verdict_name(enum verdict v); /* "baseline" "tax" "gain" "none" "inconclusive" "not-run" */
@@ -39,7 +48,7 @@ const char *verdict_name(enum verdict v); /* "baseline" "tax" "gain" "none" "inc
  */
 size_t overhead_blocks_needed(const struct overhead *o, double target);
 
-/* Smallest overhead that n blocks of this noise would detect with power 0.8 at 5 % (two-sided, normal approx.). */
+/* Smallest overhead that n blocks of this noise detect with power 0.8 at 5 % (two-sided, normal approx.). */
 double overhead_detectable(double log_sd, size_t n);
 
 #endif

@@ -18,7 +18,7 @@ struct summary {
 /* n = 0 gives NaN everywhere. Sums by Welford's recurrence. */
 void summary_of(struct summary *s, const double *x, size_t n);
 
-/* Quantile of raw values by linear interpolation (type 7 of Hyndman & Fan 1996, R's default); NaN for n = 0. */
+/* Quantile of raw values, interpolated (type 7 of Hyndman & Fan 1996, R's default). NaN for n = 0. */
 double quantile7(const double *x, size_t n, double q);
 
 /*

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Any bytes as an encoded histogram. What is accepted is one that recording could have made: its counts add up,
- * its quantiles rise and stay within min and max, it merges, and it encodes to the same bytes.
+ * Any bytes as an encoded histogram. What is accepted is one that recording could have made: its counts add
+ * up, its quantiles rise and stay within min and max, it merges, and it encodes to the same bytes.
  */
 #include "stats/hist.h"
 

@@ -31,7 +31,8 @@ static void require(int true_)
 
 static void check_refusal(const struct vt_err *err)
 {
-	require(err->kind == VT_ERR_USAGE && err->code < 0 && err->msg[0] && strlen(err->msg) < sizeof err->msg - 1);
+	require(err->kind == VT_ERR_USAGE && err->code < 0 && err->msg[0] &&
+		strlen(err->msg) < sizeof err->msg - 1);
 }
 
 static void same_values(const struct opt_set *a, const struct opt_set *b)

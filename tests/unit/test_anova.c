@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Comparisons of many groups against R 4.2.2 on data sets that come with it (PlantGrowth: equal sizes;
- * chickwts: unequal sizes) and, for blocks, the hardness testing experiment of Montgomery, Design and Analysis
- * of Experiments (four tips on four coupons; the book gives F = 14.44). Games–Howell is not in base R:
+ * chickwts: unequal sizes) and, for blocks, the hardness testing experiment of Montgomery, Design and
+ * Analysis of Experiments (four tips on four coupons; the book gives F = 14.44). Games–Howell is not in base
+ * R, but ptukey() is:
  *   gh <- function(x, g) for each pair i < j of levels, with m, v, n by tapply(x, g, mean | var | length):
  *     vi <- v[i]/n[i]; vj <- v[j]/n[j]; df <- (vi+vj)^2 / (vi^2/(n[i]-1) + vj^2/(n[j]-1))
  *     se <- sqrt((vi+vj)/2); d <- m[j]-m[i]
@@ -30,13 +31,13 @@ static const double plant[30] = {
 static const unsigned plant_group[30] = { [10] = 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2 };
 
 /* chickwts: casein, horsebean, linseed, meatmeal, soybean, sunflower = 0 … 5 */
-static const double chick[71] = { 179, 160, 136, 227, 217, 168, 108, 124, 143, 140, 309, 229, 181, 141, 260, 203, 148,
-	169, 213, 257, 244, 271, 243, 230, 248, 327, 329, 250, 193, 271, 316, 267, 199, 171, 158, 248, 423, 340, 392,
-	339, 341, 226, 320, 295, 334, 322, 297, 318, 325, 257, 303, 315, 380, 153, 263, 242, 206, 344, 258, 368, 390,
-	379, 260, 404, 318, 352, 359, 216, 222, 283, 332 };
-static const unsigned feed[71] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 4, 4, 4, 4, 4, 4,
-	4, 4, 4, 4, 4, 4, 4, 4, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 0, 0, 0, 0, 0, 0,
-	0, 0, 0, 0, 0, 0 };
+static const double chick[71] = { 179, 160, 136, 227, 217, 168, 108, 124, 143, 140, 309, 229, 181, 141, 260,
+	203, 148, 169, 213, 257, 244, 271, 243, 230, 248, 327, 329, 250, 193, 271, 316, 267, 199, 171, 158,
+	248, 423, 340, 392, 339, 341, 226, 320, 295, 334, 322, 297, 318, 325, 257, 303, 315, 380, 153, 263,
+	242, 206, 344, 258, 368, 390, 379, 260, 404, 318, 352, 359, 216, 222, 283, 332 };
+static const unsigned feed[71] = { 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 4, 4, 4,
+	4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 4, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 5, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3,
+	0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 };
 
 /* Montgomery: one row per coupon (block), one column per tip */
 static const double hardness[16] = {
@@ -102,7 +103,7 @@ static void oneway_needs_data(void **state)
 	const unsigned each[] = { 0, 1, 2 }, one[] = { 1, 1, 1 };
 	struct anova a;
 
-	assert_int_equal(anova_oneway(&a, plant, each, 3, 3), -EINVAL); /* no degree of freedom for the error */
+	assert_int_equal(anova_oneway(&a, plant, each, 3, 3), -EINVAL); /* none left for the error */
 	assert_true(isnan(a.treatment.f) && isnan(a.error_ms));
 	assert_int_equal(anova_oneway(&a, plant, one, 3, 3), -EINVAL); /* one group only */
 	assert_int_equal(anova_oneway(&a, plant, one, 0, 3), -EINVAL);
@@ -239,8 +240,8 @@ static void games_howell_matches_r(void **state)
 		{ 1, 2, 0.865, 0.11351299331719533, 1.6164870066828052, 0.0237034547392031 },
 	};
 	static const struct comparison chicks[] = {
-		{ 0, 1, -163.38333333333333, -233.95000942365596, -92.816657243010681, 9.4359000394339532e-06 },
-		{ 0, 2, -104.83333333333331, -179.71212457323901, -29.954542093427605, 0.0031015797738409567 },
+		{ 0, 1, -163.38333333333333, -233.95000942365596, -92.816657243010681, 9.43590003943395e-06 },
+		{ 0, 2, -104.83333333333331, -179.71212457323901, -29.954542093427605, 0.00310157977384096 },
 		{ 0, 3, -46.674242424242379, -131.21438374678851, 37.865898898303755, 0.52927013195817141 },
 		{ 0, 4, -77.154761904761898, -150.67110854467469, -3.638415264849101, 0.036042783223903752 },
 		{ 0, 5, 5.3333333333333712, -67.850730781616789, 78.517397448283532, 0.99990003811539152 },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Children: start-up errors reach the parent, deadlines hold, nothing is left running and no descriptor leaks.
- * Long sleeps below are ended by the code under test; a test that waits for one has failed.
+ * Children: start-up errors reach the parent, deadlines hold, nothing is left running and no descriptor
+ * leaks. Long sleeps below are ended by the code under test; a test that waits for one has failed.
  */
 #include "base/child.h"
 
@@ -208,7 +208,8 @@ static void run_collects_stdout(void **state)
 
 static void run_reports_failure(void **state)
 {
-	struct child_spec spec = { .argv = ARGV("sh", "-c", "echo first >&2; echo 'no such bridge' >&2; echo >&2; exit 3") };
+	struct child_spec spec = {
+		.argv = ARGV("sh", "-c", "echo first >&2; echo 'no such bridge' >&2; echo >&2; exit 3") };
 	struct vt_err err = { 0 };
 
 	assert_int_equal(child_run(&spec, LONG_NS, NULL, &err), -ECANCELED);
@@ -402,7 +403,8 @@ static void dies_with_its_parent(void **state)
 	if (middle == 0) {
 		struct child c;
 
-		if (child_start(&c, &spec, NULL) < 0 || write(pipefd[1], &c.pid, sizeof c.pid) != sizeof c.pid)
+		if (child_start(&c, &spec, NULL) < 0 ||
+			write(pipefd[1], &c.pid, sizeof c.pid) != sizeof c.pid)
 			_exit(1);
 		pause();
 		_exit(1);

@@ -71,8 +71,8 @@ static int by_value(const void *a, const void *b)
 
 static void check_against_exact(double (*draw)(double), uint64_t seed)
 {
-	static const double qs[] = { 0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.333, 0.5, 0.75, 0.9, 0.95, 0.99, 0.999,
-		0.9999, 0.99999, 1 };
+	static const double qs[] = { 0, 0.001, 0.01, 0.05, 0.1, 0.25, 0.333, 0.5, 0.75, 0.9, 0.95, 0.99,
+		0.999, 0.9999, 0.99999, 1 };
 	_cleanup_free_ uint64_t *x = xmalloc(SAMPLES * sizeof *x);
 	_cleanup_free_ struct hist *h = new_hist();
 	double sum = 0;
@@ -100,7 +100,8 @@ static void check_against_exact(double (*draw)(double), uint64_t seed)
 
 static void quantiles_within_a_thousandth(void **state)
 {
-	double (*const draws[])(double) = { exponential, log_uniform, pareto, narrow, bimodal, fast, constant };
+	double (*const draws[])(double) = { exponential, log_uniform, pareto, narrow, bimodal, fast,
+		constant };
 
 	for (size_t i = 0; i < ARRAY_SIZE(draws); i++)
 		check_against_exact(draws[i], 1000 + i);
@@ -141,7 +142,8 @@ static void every_bucket_edge(void **state)
 /* R: quantile(1:10, c(.01, .1, .25, .5, .55, .9, .99), type = 1) is 1 1 3 5 6 9 10 */
 static void quantile_is_type_1(void **state)
 {
-	static const double q[] = { 0.01, 0.1, 0.25, 0.5, 0.55, 0.9, 0.99 }, expected[] = { 1, 1, 3, 5, 6, 9, 10 };
+	static const double q[] = { 0.01, 0.1, 0.25, 0.5, 0.55, 0.9, 0.99 };
+	static const double expected[] = { 1, 1, 3, 5, 6, 9, 10 };
 	_cleanup_free_ struct hist *h = new_hist();
 
 	for (uint64_t v = 1; v <= 10; v++)
@@ -439,8 +441,8 @@ static void bit_flips(void **state)
 
 static void percentile_names(void **state)
 {
-	static const char *const names[] = { "p1", "p5", "p10", "p25", "p50", "p75", "p90", "p95", "p99", "p99_9",
-		"p99_99" };
+	static const char *const names[] = {
+		"p1", "p5", "p10", "p25", "p50", "p75", "p90", "p95", "p99", "p99_9", "p99_99" };
 
 	assert_int_equal(hist_percentiles_n, ARRAY_SIZE(names));
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {

@@ -96,7 +96,8 @@ static void value(const char *name, const char *text, uint64_t expected)
 
 static void notations(void **state)
 {
-	static const char *const on[] = { "on", "yes", "true", "1" }, *const off[] = { "off", "no", "false", "0" };
+	static const char *const on[] = { "on", "yes", "true", "1" };
+	static const char *const off[] = { "off", "no", "false", "0" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(on); i++) {
 		value("readonly", on[i], 1);
@@ -346,8 +347,9 @@ static void expands_globs(void **state)
 	check_expand("net=[hm]*", 2, "net=host", "net=macvlan");
 	check_expand("readonly=*", 2, "readonly=on", "readonly=off");
 	check_expand("net=[bn]*,vcpus=2,readonly=o*", 4, "net=bridge,vcpus=2,readonly=on",
-		"net=bridge,vcpus=2,readonly=off", "net=nat,vcpus=2,readonly=on", "net=nat,vcpus=2,readonly=off");
-	/* Only where a list of words exists: a star in a text is a star, and numbers are left to opt_parse(). */
+		"net=bridge,vcpus=2,readonly=off", "net=nat,vcpus=2,readonly=on",
+		"net=nat,vcpus=2,readonly=off");
+	/* Only where a list of words exists: a star in a text is a star; numbers are left to opt_parse(). */
 	check_expand("label=*", 1, "label=*");
 	check_expand("vcpus=*", 1, "vcpus=*");
 	check_expand("nonsense=*", 1, "nonsense=*");

@@ -115,7 +115,7 @@ static void verdicts(void **state)
 	assert_int_equal(verdict_of(-0.2, -0.01, -0.19, -0.02, 0.05), VERDICT_GAIN);
 	assert_int_equal(verdict_of(-0.02, 0.02, -0.018, 0.018, 0.05), VERDICT_NONE);
 	assert_int_equal(verdict_of(-0.1, 0.1, -0.09, 0.09, 0.05), VERDICT_INCONCLUSIVE);
-	/* The margin is symmetric in ratio: 1/1.05 − 1 = −0.0476, so −0.049 is outside although 0.049 is inside. */
+	/* The margin is symmetric in ratio: 1/1.05 − 1 = −0.0476, so −0.049 is outside, 0.049 inside. */
 	assert_int_equal(verdict_of(-0.05, 0.02, -0.049, 0.018, 0.05), VERDICT_INCONCLUSIVE);
 	assert_int_equal(verdict_of(-0.05, 0.02, -0.047, 0.018, 0.05), VERDICT_NONE);
 	assert_int_equal(verdict_of(-0.02, 0.055, -0.018, 0.049, 0.05), VERDICT_NONE);

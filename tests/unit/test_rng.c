@@ -34,7 +34,7 @@ static void reference_sequence(void **state)
 		assert_int_equal(rng_next(&r), expected[i]);
 }
 
-/* splitmix64 from 1234567, as listed for the algorithm on Rosetta Code ("Pseudo-random numbers/Splitmix64"). */
+/* splitmix64 from 1234567, as listed on Rosetta Code ("Pseudo-random numbers/Splitmix64"). */
 static void seeding_is_splitmix64(void **state)
 {
 	struct rng r;
@@ -84,8 +84,8 @@ static void shuffle_is_a_permutation(void **state)
 }
 
 /*
- * All 24 orders of 4 equally often: chi-squared on 23 degrees of freedom. The seed is fixed, so this passes or
- * fails for ever; R: qchisq(0.999, 23) = 49.7282. The classic wrong shuffle (swap with any place) gives > 1000.
+ * All 24 orders of 4 equally often: chi-squared on 23 degrees of freedom. The seed is fixed, so this passes
+ * or fails for ever; R: qchisq(0.999, 23) = 49.7282. The wrong shuffle (swap with any place) gives > 1000.
  */
 static void shuffle_is_uniform(void **state)
 {
@@ -132,8 +132,8 @@ static void below_stays_below_and_is_even(void **state)
 }
 
 /*
- * With n = 3·2^62, multiplication without rejection maps four inputs in a row to 3k, 3k, 3k + 1, 3k + 2: every
- * multiple of 3 would come twice as often as the others.
+ * With n = 3·2^62, multiplication without rejection maps four inputs in a row to 3k, 3k, 3k + 1, 3k + 2:
+ * every multiple of 3 would come twice as often as the others.
  */
 static void below_rejects_the_biased_part(void **state)
 {

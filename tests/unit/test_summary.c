@@ -76,7 +76,8 @@ static void quantile_is_type_7(void **state)
 {
 	/* quantile(x, c(0, .1, .25, .333, .5, .9, 1)) */
 	static const double q[] = { 0, .1, .25, .333, .5, .9, 1 };
-	static const double expected[] = { 11.1, 11.73, 12.125, 12.199699999999998, 12.5, 15.109999999999996, 30.5 };
+	static const double expected[] = {
+		11.1, 11.73, 12.125, 12.199699999999998, 12.5, 15.109999999999996, 30.5 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(q); i++)
 		assert_near(quantile7(x, N, q[i]), expected[i]);
