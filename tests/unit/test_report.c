@@ -1,0 +1,628 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Reports are tested on a synthetic campaign whose truth is known: effects are injected, trials are dropped
+ * and spoiled, a cell never runs, and labels are hostile. Then every output must say just that.
+ */
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/xalloc.h"
+#include "report/model.h"
+#include "report/report.h"
+#include "report/text.h"
+#include "stats/hist.h"
+#include "stats/rng.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#define BLOCKS 12
+#define TECHNIQUES 6
+#define WORKLOADS 3
+#define HOSTILE "ev\"il', <script>alert(1)</script>\n`touch pwned` & |x| \xff\x1b[31m"
+
+enum { NATIVE, BRIDGE, NAT, SAME, EVIL, ABSENT };
+
+static const struct {
+	const char *label;
+	double rr, stream; /* injected overhead */
+	const char *not_run;
+} techniques[TECHNIQUES] = {
+	[NATIVE] = {"native", 0, 0, NULL},
+	[BRIDGE] = {"oci:runtime=crun,net=bridge", 0.10, 0.02, NULL},
+	[NAT] = {"docker:net=nat,rootfs=layered", 0.25, 0.40, NULL},
+	[SAME] = {"native:label=again", 0, 0, NULL},
+	[EVIL] = {HOSTILE, -0.05, 0.05, NULL},
+	[ABSENT] = {"oci:runtime=runsc,net=bridge", 0, 0,
+		"'runsc' is not installed: get it from your distribution"},
+};
+
+static const struct {
+	const char *text, *name, *params;
+} workloads[WORKLOADS] = {
+	{"tcp_rr", "tcp_rr", "{\"request\": 1, \"response\": 1}"},
+	{"tcp_stream:message=64K", "tcp_stream", "{\"message\": 65536}"},
+	{"ping", "ping", "not json"},
+};
+
+static const struct {
+	const char *workload, *name, *unit;
+	bool higher, primary;
+} defs[] = {
+	{"tcp_rr", "transactions_per_s", "1/s", true, true},
+	{"tcp_rr", "latency_mean_ns", "ns", false, false},
+	{"tcp_rr", "latency_p10_ns", "ns", false, false},
+	{"tcp_rr", "latency_p50_ns", "ns", false, false},
+	{"tcp_rr", "latency_p90_ns", "ns", false, false},
+	{"tcp_rr", "latency_p99_ns", "ns", false, false},
+	{"tcp_rr", "retransmits", "1", false, false},
+	{"tcp_rr", "cpu_host_ns_per_op", "ns/op", false, false},
+	{"tcp_rr", "cpu_host_ns_per_byte", "ns/byte", false, false},
+	{"tcp_stream", "throughput_bits_per_s", "bits/s", true, true},
+	{"tcp_stream", "cpu_host_ns_per_byte", "ns/byte", false, false},
+	{"ping", "latency_p50_ns", "ns", false, true},
+};
+
+static double noise(struct rng *r, double sd)
+{
+	double u = sqrt(-2 * log(rng_uniform(r)));
+
+	return exp(sd * u * cos(2 * M_PI * rng_uniform(r)));
+}
+
+struct fixture {
+	char dir[64];
+	struct store *s;
+	unsigned blocks;
+	double sd; /* of the log of every value */
+	struct rng rng;
+};
+
+static void put(struct fixture *f, int64_t trial, const char *name, double value)
+{
+	assert_int_equal(store_trial_metric(f->s, trial, name, value * noise(&f->rng, f->sd), NULL), 0);
+}
+
+static void put_rr(struct fixture *f, int64_t trial, double cost)
+{
+	_cleanup_free_ struct hist *h = xcalloc(1, sizeof *h);
+	_cleanup_free_ char *bytes = xcalloc(1, HIST_ENCODED_MAX);
+	long len;
+
+	hist_init(h);
+	for (int i = 0; i < 4000; i++) {
+		double v = 9000 * cost * noise(&f->rng, 0.15);
+
+		hist_record(h, (uint64_t)(rng_below(&f->rng, 200) == 0 ? v * 8 : v));
+	}
+	put(f, trial, "transactions_per_s", 104000 / cost);
+	put(f, trial, "latency_mean_ns", 9300 * cost);
+	put(f, trial, "latency_p10_ns", 7500 * cost);
+	put(f, trial, "latency_p50_ns", 9000 * cost);
+	put(f, trial, "latency_p90_ns", 11000 * cost * cost);
+	put(f, trial, "latency_p99_ns", 16000 * cost);
+	put(f, trial, "retransmits", 0);
+	put(f, trial, "cpu_host_ns_per_op", 14000 * (1 + 1.5 * (cost - 1)));
+	put(f, trial, "undefined_thing", 1);
+	len = hist_encode(h, bytes, HIST_ENCODED_MAX);
+	assert_true(len > 0);
+	assert_int_equal(store_trial_hist(f->s, trial, "latency", bytes, (size_t)len, NULL), 0);
+}
+
+/* BRIDGE is spoiled in block 3, NAT is missing in block 5, EVIL is invalid in every block of tcp_stream. */
+static void put_trial(
+	struct fixture *f, unsigned w, unsigned t, unsigned b, unsigned position, unsigned sequence)
+{
+	struct store_trial trial = {.block = b,
+		.position = position,
+		.workload = w,
+		.technique = t,
+		.sequence = sequence,
+		.duration_s = 1.4,
+		.measured_s = 1,
+		.valid = true};
+	bool spoiled = (t == BRIDGE && b == 3) || (t == EVIL && w == 1);
+	double drift = 1 + 0.004 * b;
+	char saturated[] = "client saturated: its CPU was 99 % busy, \"full\"";
+
+	snprintf(trial.started_at, sizeof trial.started_at, "2026-11-20T05:%02u:%02uZ", sequence / 60 % 60,
+		sequence % 60);
+	if (spoiled) {
+		trial.valid = false;
+		trial.reason = saturated;
+	}
+	assert_int_equal(store_trial_begin(f->s, &trial, NULL), 0);
+	if (w == 0)
+		put_rr(f, trial.id, (1 + techniques[t].rr) * drift * (spoiled ? 3 : 1));
+	if (w == 1) {
+		put(f, trial.id, "throughput_bits_per_s", 20.3e9 / (1 + techniques[t].stream) / drift);
+		put(f, trial.id, "cpu_host_ns_per_byte", 0.5 * (1 + techniques[t].stream));
+	}
+	if (w == 2)
+		put(f, trial.id, "latency_p50_ns", 5000 * (1 + techniques[t].rr / 2));
+	if (spoiled)
+		assert_int_equal(store_trial_gate(f->s, trial.id, "client-saturated", "99 % busy", NULL), 0);
+	assert_int_equal(store_trial_commit(f->s, NULL), 0);
+}
+
+static void put_plan(struct fixture *f)
+{
+	struct store_campaign c = {.id = "20261120-050000-ab",
+		.suite = "quick",
+		.seed = 42,
+		.started_at = "2026-11-20T05:00:00Z",
+		.wall_s = 231,
+		.measuring_s = 180,
+		.complete = true,
+		.baseline = "native"};
+	_cleanup_free_ char *plan =
+		xstrdup("{\"suite\": \"quick\", \"blocks\": 12, \"duration_ns\": 1000000000}");
+	_cleanup_free_ char *print =
+		xstrdup("{\"cpu\": {\"model\": \"Some <CPU>\", \"cores\": 2}, \"kernel\": \"6.18\", "
+			"\"mitigations\": [\"a\", \"b\"], \"turbo\": null}");
+
+	c.plan = plan;
+	c.fingerprint = print;
+	assert_int_equal(store_campaign_put(f->s, &c, NULL), 0);
+	for (unsigned w = 0; w < WORKLOADS; w++) {
+		for (unsigned t = 0; t < TECHNIQUES; t++) {
+			struct store_cell cell = {.workload = w,
+				.technique = t,
+				.workload_text = (char *)(uintptr_t)workloads[w].text,
+				.workload_name = (char *)(uintptr_t)workloads[w].name,
+				.params = (char *)(uintptr_t)workloads[w].params,
+				.technique_label = (char *)(uintptr_t)techniques[t].label,
+				.technique_text = (char *)(uintptr_t)techniques[t].label,
+				.not_run = (char *)(uintptr_t)techniques[t].not_run};
+
+			assert_int_equal(store_cell_put(f->s, &cell, NULL), 0);
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(defs); i++) {
+		struct store_metric_def m = {.workload_name = (char *)(uintptr_t)defs[i].workload,
+			.name = (char *)(uintptr_t)defs[i].name,
+			.unit = (char *)(uintptr_t)defs[i].unit,
+			.summary = (char[]){"completed <things>"},
+			.higher_is_better = defs[i].higher,
+			.primary = defs[i].primary};
+
+		assert_int_equal(store_metric_def_put(f->s, &m, NULL), 0);
+	}
+}
+
+static void fill(struct fixture *f)
+{
+	unsigned sequence = 0, order[TECHNIQUES];
+
+	rng_seed(&f->rng, 7);
+	assert_int_equal(store_open(&f->s, f->dir, true, NULL), 0);
+	assert_int_equal(store_begin(f->s, NULL), 0);
+	put_plan(f);
+	assert_int_equal(store_commit(f->s, NULL), 0);
+	for (unsigned b = 0; b < f->blocks; b++) {
+		for (unsigned w = 0; w < WORKLOADS; w++) {
+			for (unsigned t = 0; t < TECHNIQUES; t++)
+				order[t] = t;
+			rng_shuffle(&f->rng, order, TECHNIQUES);
+			for (unsigned p = 0; p < TECHNIQUES; p++) {
+				if (order[p] == ABSENT || (order[p] == NAT && b == 5))
+					continue;
+				put_trial(f, w, order[p], b, p, sequence++);
+			}
+		}
+	}
+}
+
+static struct fixture *make(unsigned blocks, double sd)
+{
+	struct fixture *f = xcalloc(1, sizeof *f);
+
+	unsetenv("SUDO_UID");
+	snprintf(f->dir, sizeof f->dir, "/tmp/vtax-test-report.XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	f->blocks = blocks;
+	f->sd = sd;
+	fill(f);
+	return f;
+}
+
+static void remove_tree(const char *path)
+{
+	_cleanup_closedir_ DIR *dir = opendir(path);
+	struct dirent *e;
+
+	while (dir && (e = readdir(dir))) {
+		_cleanup_free_ char *sub = NULL;
+
+		if (!strcmp(e->d_name, ".") || !strcmp(e->d_name, ".."))
+			continue;
+		sub = xasprintf("%s/%s", path, e->d_name);
+		if (unlink(sub) < 0)
+			remove_tree(sub);
+	}
+	rmdir(path);
+}
+
+static void done(struct fixture *f)
+{
+	store_close(f->s);
+	remove_tree(f->dir);
+	free(f);
+}
+
+static int setup(void **state)
+{
+	*state = make(BLOCKS, 0.01);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	done(*state);
+	return 0;
+}
+
+static struct report load(struct fixture *f, const struct report_options *o)
+{
+	struct vt_err err = {0};
+	struct report r;
+
+	if (report_load(&r, f->s, o, &err) < 0)
+		fail_msg("%s", err.msg);
+	return r;
+}
+
+static const struct report_cell *row_of(const struct report *r, unsigned w, unsigned t, const char *metric)
+{
+	const struct report_cell *row = report_row(r, &r->cells[w * TECHNIQUES + t], metric);
+
+	assert_non_null(row);
+	return row;
+}
+
+static void injected_effects_are_recovered(void **state)
+{
+	struct report r = load(*state, NULL);
+	const struct report_cell *bridge = row_of(&r, 0, BRIDGE, "transactions_per_s");
+	const struct report_cell *nat = row_of(&r, 1, NAT, "throughput_bits_per_s");
+	const struct report_cell *same = row_of(&r, 0, SAME, "transactions_per_s");
+	const struct report_cell *evil = row_of(&r, 0, EVIL, "transactions_per_s");
+	const struct report_cell *native = row_of(&r, 0, NATIVE, "transactions_per_s");
+
+	assert_int_equal(bridge->verdict, VERDICT_TAX);
+	assert_true(bridge->overhead.lo < 0.10 && bridge->overhead.hi > 0.10);
+	assert_true(bridge->overhead.hi - bridge->overhead.lo < 0.04);
+	assert_int_equal(bridge->overhead.n, BLOCKS - 1);
+	assert_int_equal(bridge->values.n, BLOCKS - 1);
+	assert_true(nat->overhead.lo < 0.40 && nat->overhead.hi > 0.40);
+	assert_int_equal(nat->overhead.n, BLOCKS - 1);
+	assert_int_equal(same->verdict, VERDICT_NONE);
+	assert_int_equal(evil->verdict, VERDICT_GAIN);
+	assert_int_equal(native->verdict, VERDICT_BASELINE);
+	assert_int_equal(native->overhead.n, 0);
+	assert_int_equal(native->values.n, BLOCKS);
+	assert_true(fabs(native->values.mean / (104000 / 1.022) - 1) < 0.02);
+	assert_true(isnan(bridge->per_block[3]) && !isnan(native->per_block[3]));
+	report_release(&r);
+}
+
+static void cells_without_values_say_why(void **state)
+{
+	struct report r = load(*state, NULL);
+	const struct report_cell *absent = row_of(&r, 2, ABSENT, "latency_p50_ns");
+	const struct report_cell *evil = row_of(&r, 1, EVIL, "throughput_bits_per_s");
+	const struct report_cell *zero = row_of(&r, 0, NAT, "retransmits");
+
+	assert_int_equal(absent->verdict, VERDICT_NOT_RUN);
+	assert_string_equal(absent->reason, techniques[ABSENT].not_run);
+	assert_int_equal(evil->verdict, VERDICT_NOT_RUN);
+	assert_non_null(strstr(evil->reason, "all 12 trials invalid, the last: client saturated"));
+	assert_int_equal(zero->verdict, VERDICT_INCONCLUSIVE);
+	assert_non_null(strstr(zero->reason, "zero"));
+	/* Defined, never measured, not primary: no row at all. */
+	assert_null(report_row(&r, &r.cells[0], "cpu_host_ns_per_byte"));
+	assert_int_equal(r.ninvalid, 1 + 1 + 1 + BLOCKS);
+	assert_int_equal(r.nblocks, BLOCKS);
+	report_release(&r);
+}
+
+static void another_baseline(void **state)
+{
+	struct report_options o = {.baseline = "oci:runtime=crun,net=bridge"};
+	struct report r = load(*state, &o);
+	struct vt_err err = {0};
+	const struct report_cell *nat = row_of(&r, 0, NAT, "transactions_per_s");
+
+	assert_true(nat->overhead.lo < 1.25 / 1.10 - 1 && nat->overhead.hi > 1.25 / 1.10 - 1);
+	assert_int_equal(nat->overhead.n, BLOCKS - 2); /* one lost on each side */
+	assert_int_equal(row_of(&r, 0, NATIVE, "transactions_per_s")->verdict, VERDICT_GAIN);
+	assert_int_equal(row_of(&r, 0, BRIDGE, "transactions_per_s")->verdict, VERDICT_BASELINE);
+	report_release(&r);
+
+	o.baseline = "nativ";
+	assert_int_equal(report_load(&r, ((struct fixture *)*state)->s, &o, &err), -EINVAL);
+	assert_int_equal(err.kind, VT_ERR_USAGE);
+	assert_non_null(strstr(err.msg, "did you mean 'native'?"));
+}
+
+static void margin_decides_between_none_and_inconclusive(void **state)
+{
+	struct report_options o = {.margin = 0.0001};
+	struct report r = load(*state, &o);
+
+	assert_int_equal(row_of(&r, 0, SAME, "transactions_per_s")->verdict, VERDICT_INCONCLUSIVE);
+	report_release(&r);
+}
+
+static void one_block_has_values_but_no_interval(void **state)
+{
+	struct fixture *f = make(1, 0.01);
+	struct report r = load(f, NULL);
+	_cleanup_buf_ struct buf out = BUF_INIT(1 << 20);
+	const struct report_cell *bridge = row_of(&r, 0, BRIDGE, "transactions_per_s");
+
+	assert_int_equal(bridge->verdict, VERDICT_INCONCLUSIVE);
+	assert_true(fabs(bridge->overhead.ratio - 0.10) < 0.06 && isnan(bridge->overhead.lo));
+	assert_int_equal(report_table(&r, REPORT_PLAIN, false, &out, NULL), 0);
+	assert_non_null(strstr(buf_str(&out), "it takes two blocks at least"));
+	report_release(&r);
+	done(f);
+}
+
+static void no_trial_at_all(void **state)
+{
+	struct fixture *f = make(0, 0.01);
+	struct report r = load(f, NULL);
+	_cleanup_buf_ struct buf out = BUF_INIT(1 << 20);
+
+	assert_int_equal(r.nblocks, 0);
+	assert_int_equal(row_of(&r, 0, BRIDGE, "transactions_per_s")->verdict, VERDICT_NOT_RUN);
+	assert_int_equal(report_table(&r, REPORT_PLAIN, false, &out, NULL), 0);
+	assert_non_null(strstr(buf_str(&out), "not run: no trial was run yet"));
+	buf_clear(&out);
+	assert_int_equal(report_json(&r, &out, NULL), 0);
+	buf_clear(&out);
+	assert_int_equal(report_csv(&r, &out, NULL), 0);
+	assert_int_equal(report_html(&r, f->dir, NULL), 0);
+	report_release(&r);
+	done(f);
+}
+
+static void trial_outside_the_plan_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct store_trial t = {.workload = 77, .started_at = "x"};
+	struct vt_err err = {0};
+	struct report r;
+
+	assert_int_equal(store_trial_begin(f->s, &t, NULL), 0);
+	assert_int_equal(store_trial_commit(f->s, NULL), 0);
+	assert_int_equal(report_load(&r, f->s, NULL, &err), -EBADMSG);
+}
+
+static const char *line_with(const struct buf *b, const char *what, char *line, size_t size)
+{
+	const char *p = strstr(buf_str(b), what);
+
+	assert_non_null(p);
+	while (p > b->data && p[-1] != '\n')
+		p--;
+	snprintf(line, size, "%.*s", (int)strcspn(p, "\n"), p);
+	return line;
+}
+
+static void table_says_it_all(void **state)
+{
+	struct report r = load(*state, NULL);
+	_cleanup_buf_ struct buf out = BUF_INIT(1 << 20);
+	char line[1024];
+
+	assert_int_equal(report_table(&r, REPORT_PLAIN, false, &out, NULL), 0);
+	line_with(&out, "  oci:runtime=crun,net=bridge ", line, sizeof line);
+	assert_non_null(strstr(line, "k/s ± "));
+	assert_non_null(strstr(line, " 11  tax"));
+	line_with(&out, "  oci:runtime=runsc,net=bridge ", line, sizeof line);
+	assert_non_null(strstr(line, "not run: 'runsc' is not installed"));
+	line_with(&out, "  native:label=again ", line, sizeof line);
+	assert_non_null(strstr(line, "no tax > 3 %"));
+	assert_null(strchr(buf_str(&out), '\033')); /* no colour, and no escape from a label */
+	assert_non_null(strstr(buf_str(&out), "invalid and left out: client-saturated (15)"));
+	assert_non_null(strstr(buf_str(&out), "seed 42"));
+	for (const char *p = buf_str(&out); *p; p += strcspn(p, "\n") + (p[strcspn(p, "\n")] == '\n'))
+		assert_true(text_width(p, strcspn(p, "\n")) <= 125);
+
+	buf_clear(&out);
+	assert_int_equal(report_table(&r, REPORT_COLOUR, false, &out, NULL), 0);
+	assert_non_null(strstr(buf_str(&out), "\033[31m"));
+	buf_clear(&out);
+	assert_int_equal(report_table(&r, REPORT_PLAIN, true, &out, NULL), 0);
+	assert_non_null(strstr(buf_str(&out), "latency_p99_ns"));
+	buf_clear(&out);
+	assert_int_equal(report_table(&r, REPORT_MARKDOWN, false, &out, NULL), 0);
+	assert_non_null(strstr(buf_str(&out), "| technique | value"));
+	assert_null(strstr(buf_str(&out), "<script>"));
+	assert_non_null(strstr(buf_str(&out), "\\|x\\|"));
+	report_release(&r);
+}
+
+static void too_small_a_buffer_is_an_error(void **state)
+{
+	struct report r = load(*state, NULL);
+	struct buf small = BUF_INIT(100);
+
+	assert_int_equal(report_table(&r, REPORT_PLAIN, false, &small, NULL), -ENOBUFS);
+	buf_clear(&small);
+	assert_int_equal(report_json(&r, &small, NULL), -ENOBUFS);
+	buf_clear(&small);
+	assert_int_equal(report_csv(&r, &small, NULL), -ENOBUFS);
+	buf_release(&small);
+	report_release(&r);
+}
+
+static const json_t *find_result(
+	const json_t *root, const char *workload, const char *technique, const char *metric)
+{
+	const json_t *o;
+	size_t i;
+
+	json_array_foreach(json_object_get(root, "results"), i, o)
+	{
+		if (!strcmp(json_string_value(json_object_get(o, "workload")), workload) &&
+			!strcmp(json_string_value(json_object_get(o, "technique")), technique) &&
+			!strcmp(json_string_value(json_object_get(o, "metric")), metric))
+			return o;
+	}
+	fail_msg("no result %s %s %s", workload, technique, metric);
+	return NULL;
+}
+
+static void has_exactly(const json_t *o, const char *const *keys)
+{
+	size_t n = 0;
+
+	for (; keys[n]; n++) {
+		if (!json_object_get(o, keys[n]))
+			fail_msg("no key '%s'", keys[n]);
+	}
+	assert_int_equal(json_object_size(o), n);
+}
+
+static void json_keeps_the_contract(void **state)
+{
+	static const char *const root_keys[] = {
+		"schema", "campaign", "results", "trials", "fingerprint", NULL};
+	static const char *const campaign_keys[] = {
+		"id", "suite", "seed", "started_at", "wall_s", "measuring_s", "complete", NULL};
+	static const char *const result_keys[] = {"workload", "params", "technique", "metric", "unit",
+		"better", "n", "mean", "sd", "median", "min", "max", "baseline", "overhead", "overhead_ci95",
+		"verdict", "reason", NULL};
+	static const char *const trial_keys[] = {"block", "position", "workload", "params", "technique",
+		"started_at", "duration_s", "valid", "reason", "gates", "metrics", NULL};
+	struct report r = load(*state, NULL);
+	_cleanup_buf_ struct buf out = BUF_INIT(4 << 20);
+	const json_t *o, *ci;
+	json_t *root;
+
+	assert_int_equal(report_json(&r, &out, NULL), 0);
+	root = json_loads(buf_str(&out), JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(root);
+	has_exactly(root, root_keys);
+	has_exactly(json_object_get(root, "campaign"), campaign_keys);
+	assert_string_equal(json_string_value(json_object_get(root, "schema")), "vtax.report/1");
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(root, "campaign"), "seed")), 42);
+
+	o = find_result(root, "tcp_rr", "oci:runtime=crun,net=bridge", "transactions_per_s");
+	has_exactly(o, result_keys);
+	assert_int_equal(json_integer_value(json_object_get(json_object_get(o, "params"), "request")), 1);
+	ci = json_object_get(o, "overhead_ci95");
+	assert_int_equal(json_array_size(ci), 2);
+	assert_true(json_real_value(json_array_get(ci, 0)) < 0.10 &&
+		    json_real_value(json_array_get(ci, 1)) > 0.10);
+	assert_string_equal(json_string_value(json_object_get(o, "better")), "higher");
+	assert_string_equal(json_string_value(json_object_get(o, "verdict")), "tax");
+	o = find_result(root, "ping", "oci:runtime=runsc,net=bridge", "latency_p50_ns");
+	assert_true(json_is_null(json_object_get(o, "mean")) && json_is_null(json_object_get(o, "overhead")));
+	assert_true(json_is_null(json_object_get(o, "overhead_ci95")));
+	assert_string_equal(json_string_value(json_object_get(o, "verdict")), "not-run");
+	assert_int_equal(json_object_size(json_object_get(o, "params")), 0); /* "not json" */
+	assert_int_equal(json_array_size(json_object_get(root, "trials")), r.ntrials);
+	o = json_array_get(json_object_get(root, "trials"), 0);
+	has_exactly(o, trial_keys);
+	assert_string_equal(
+		json_string_value(json_object_get(json_object_get(root, "fingerprint"), "kernel")), "6.18");
+	json_decref(root);
+	report_release(&r);
+}
+
+/* A strict RFC 4180 reader: the fields of one record; returns the rest of the text. */
+static const char *csv_record(const char *p, struct strvec *fields)
+{
+	for (;;) {
+		_cleanup_buf_ struct buf f = BUF_INIT(1 << 16);
+
+		if (*p == '"') {
+			for (p++; *p != '"' || p[1] == '"'; p++) {
+				assert_true(*p);
+				p += *p == '"';
+				buf_add(&f, p, 1);
+			}
+			p++;
+		} else {
+			size_t n = strcspn(p, ",\n\"");
+
+			buf_add(&f, p, n);
+			p += n;
+		}
+		strvec_push(fields, buf_str(&f));
+		assert_true(*p == ',' || *p == '\n');
+		if (*p++ == '\n')
+			return p;
+	}
+}
+
+static void csv_has_every_trial_and_metric(void **state)
+{
+	struct fixture *f = *state;
+	struct store_trial t = {.block = 99,
+		.workload = 2,
+		.technique = EVIL,
+		.sequence = 999,
+		.started_at = "x",
+		.reason = (char[]){"never started,\n\"dead\""}};
+	_cleanup_buf_ struct buf out = BUF_INIT(4 << 20);
+	size_t records = 0, evil = 0, expected = 0;
+	struct report r;
+
+	assert_int_equal(store_trial_begin(f->s, &t, NULL), 0);
+	assert_int_equal(store_trial_commit(f->s, NULL), 0);
+	r = load(f, NULL);
+	for (size_t i = 0; i < r.ntrials; i++)
+		expected += r.trials[i].nmetrics ? r.trials[i].nmetrics : 1;
+	assert_int_equal(report_csv(&r, &out, NULL), 0);
+	for (const char *p = buf_str(&out); *p;) {
+		_cleanup_strvec_ struct strvec fields = STRVEC_INIT;
+
+		p = csv_record(p, &fields);
+		assert_int_equal(fields.n, 12);
+		records++;
+		evil += strcmp(fields.v[6], HOSTILE) == 0;
+		if (!*p) { /* the trial that never started */
+			assert_string_equal(fields.v[7], "");
+			assert_string_equal(fields.v[9], "");
+			assert_string_equal(fields.v[10], "false");
+			assert_string_equal(fields.v[11], "never started,\n\"dead\"");
+		}
+	}
+	assert_int_equal(records, expected + 1);
+	assert_int_equal(evil, BLOCKS * (9 + 2 + 1) + 1);
+	report_release(&r);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(injected_effects_are_recovered),
+		T(cells_without_values_say_why),
+		T(another_baseline),
+		T(margin_decides_between_none_and_inconclusive),
+		cmocka_unit_test(one_block_has_values_but_no_interval),
+		cmocka_unit_test(no_trial_at_all),
+		T(trial_outside_the_plan_is_refused),
+		T(table_says_it_all),
+		T(too_small_a_buffer_is_an_error),
+		T(json_keeps_the_contract),
+		T(csv_has_every_trial_and_metric),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
