@@ -246,6 +246,15 @@ static void drain_once(struct drain *d)
 	}
 }
 
+/* After the child's end: what it left in the pipe, bounded, for a daemon of its may write there for ever. */
+static void drain_rest(struct drain *d)
+{
+	struct pollfd p = { .fd = d->fd, .events = POLLIN };
+
+	for (int i = 0; i < 32 && d->fd >= 0 && poll(&p, 1, 0) > 0 && (p.revents & POLLIN); i++)
+		drain_once(d);
+}
+
 /* Pumps stdout and stderr until the process ends; daemons it leaves behind may keep the pipes open. */
 static int pump(struct child *c, struct drain d[2], uint64_t deadline, int *status, struct vt_err *err)
 {
@@ -266,8 +275,11 @@ static int pump(struct child *c, struct drain d[2], uint64_t deadline, int *stat
 		for (int i = 0; i < 2; i++)
 			if (d[i].fd >= 0 && p[i].revents)
 				drain_once(&d[i]);
-		if (p[2].revents && !(p[0].revents & POLLIN) && !(p[1].revents & POLLIN))
+		if (p[2].revents) {
+			drain_rest(&d[0]);
+			drain_rest(&d[1]);
 			return child_wait(c, deadline, status, err);
+		}
 	}
 }
 
