@@ -139,7 +139,7 @@ static void add_rows(struct report *r, size_t first, size_t end, const struct st
 	size_t n = end - first, with_values = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		rows[i] = (struct report_cell){.cell = &r->cells[first + i], .metric = m};
+		rows[i] = (struct report_cell){ .cell = &r->cells[first + i], .metric = m };
 		rows[i].per_block = values_per_block(r, rows[i].cell, m->name);
 		summarize(r, &rows[i]);
 		with_values += rows[i].values.n > 0;

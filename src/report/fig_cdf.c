@@ -27,7 +27,7 @@ struct named {
 
 static int take_name(void *arg, const char *name, const void *data, size_t len)
 {
-	static const char *const best[] = {"latency", "response", "service"};
+	static const char *const best[] = { "latency", "response", "service" };
 	struct named *n = arg;
 	unsigned rank = 0;
 
@@ -42,7 +42,7 @@ static int take_name(void *arg, const char *name, const void *data, size_t len)
 
 int figure_hist_name(const struct report *r, size_t first_cell, char *name, size_t size, struct vt_err *err)
 {
-	struct named best = {.rank = 100};
+	struct named best = { .rank = 100 };
 	int res;
 
 	for (size_t i = 0; i < r->ntrials && best.rank; i++) {
@@ -129,8 +129,8 @@ static void axis_of(struct axis *a)
 /* Ticks of a logarithmic axis: the finer, the fewer decades it spans. */
 static void log_tics(struct buf *gp, double lo, double hi)
 {
-	static const double fine[] = {1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9}, coarse[] = {1, 2, 5},
-			    decade[] = {1};
+	static const double fine[] = { 1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9 }, coarse[] = { 1, 2, 5 },
+			    decade[] = { 1 };
 	double decades = log10(hi / lo);
 	const double *steps = decades < 1.2 ? fine : decades < 3.5 ? coarse : decade;
 	size_t n = decades < 1.2 ? ARRAY_SIZE(fine) : decades < 3.5 ? ARRAY_SIZE(coarse) : 1, put = 0;
@@ -202,8 +202,8 @@ int figure_cdf(struct script *s, struct vt_err *err)
 	_cleanup_free_ bool *drawn = xcalloc(end - first, sizeof *drawn);
 	_cleanup_free_ char *title = NULL;
 	char name[32];
-	struct merge m = {.name = name, .sum = sum, .one = one};
-	struct axis a = {0};
+	struct merge m = { .name = name, .sum = sum, .one = one };
+	struct axis a = { 0 };
 	int res = figure_hist_name(r, first, name, sizeof name, err);
 
 	if (res == 0)

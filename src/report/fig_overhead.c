@@ -25,13 +25,13 @@ static const struct panel_def {
 	const char *title;
 	const char *metrics[3];
 } panel_defs[] = {
-	{NULL, {NULL}},
-	{"mean latency", {"latency_mean_ns", "response_mean_ns"}},
-	{"median latency (p50)", {"latency_p50_ns", "response_p50_ns"}},
-	{"10th percentile latency (p10)", {"latency_p10_ns", "response_p10_ns"}},
-	{"90th percentile latency (p90)", {"latency_p90_ns", "response_p90_ns"}},
-	{"host CPU per operation", {"cpu_host_ns_per_op"}},
-	{"host CPU per byte", {"cpu_host_ns_per_byte"}},
+	{ NULL, { NULL } },
+	{ "mean latency", { "latency_mean_ns", "response_mean_ns" } },
+	{ "median latency (p50)", { "latency_p50_ns", "response_p50_ns" } },
+	{ "10th percentile latency (p10)", { "latency_p10_ns", "response_p10_ns" } },
+	{ "90th percentile latency (p90)", { "latency_p90_ns", "response_p90_ns" } },
+	{ "host CPU per operation", { "cpu_host_ns_per_op" } },
+	{ "host CPU per byte", { "cpu_host_ns_per_byte" } },
 };
 
 struct panel {
@@ -69,7 +69,7 @@ static size_t choose(const struct report *r, size_t first, struct panel *panels)
 			panels[0].title = title; /* the better name of the same thing */
 			continue;
 		}
-		panels[n++] = (struct panel){.title = title ? title : metric, .metric = metric};
+		panels[n++] = (struct panel){ .title = title ? title : metric, .metric = metric };
 	}
 	/* One kind of CPU cost is enough; per operation comes first. */
 	if (n >= 2 && strcmp(panels[n - 2].metric, "cpu_host_ns_per_op") == 0)
@@ -135,8 +135,8 @@ static void legend(struct script *s)
 	const struct {
 		const char *colour, *text;
 		int at;
-	} parts[] = {{"#D55E00", "tax", 20}, {"#0072B2", "gain", 80}, {"#009E73", "no tax >", 145},
-		{"#808080", "inconclusive", 260}};
+	} parts[] = { { "#D55E00", "tax", 20 }, { "#0072B2", "gain", 80 }, { "#009E73", "no tax >", 145 },
+		{ "#808080", "inconclusive", 260 } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
 		buf_printf(&s->gp, "\tset label %zu '■ %s", i + 1, parts[i].text);

@@ -99,7 +99,7 @@ int figure_drift(struct script *s, struct vt_err *err)
 	struct label_room room = script_label_room(r, first, end, WRAP);
 	_cleanup_free_ char *title = xasprintf("%s: %s of each trial against its technique's own median",
 		r->cells[first].workload_text, m->name);
-	struct drift d = {0};
+	struct drift d = { 0 };
 	double margin;
 	char name[32];
 
@@ -199,7 +199,7 @@ int figure_order(struct script *s, struct vt_err *err)
 	order_data(s, lines, n);
 	room = script_label_room(r, 0, r->ncells, WRAP);
 	s->width = WIDTH;
-	s->height = (unsigned)(n * (room.lines > 1 ? 36 : 24) + 110 + 20 * (r->ncells / (n ? n : 1) + 3) / 3);
+	s->height = (unsigned)(n * (room.lines > 1 ? 36 : 24) + 126 + 20 * (r->ncells / (n ? n : 1) + 3) / 3);
 	for (size_t i = 0; i < n; i++) {
 		snprintf(name, sizeof name, "label_%zu", i);
 		script_label(s, name, lines[i]->technique_label, WRAP);
@@ -215,7 +215,7 @@ int figure_order(struct script *s, struct vt_err *err)
 		"set key at screen 0.5,%.4f center bottom horizontal Left reverse samplen 0.5 width 1\n",
 		10.0 / s->height);
 	buf_printf(&s->gp, "set bmargin at screen %.4f\nset xrange [0:%u]\n",
-		(62.0 + 20.0 * (double)((w + 3) / 3)) / s->height, r->trials[r->ntrials - 1].t.sequence + 2);
+		(78.0 + 20.0 * (double)((w + 3) / 3)) / s->height, r->trials[r->ntrials - 1].t.sequence + 2);
 	buf_printf(&s->gp, "set lmargin at screen %.4f\nset yrange [%g:-0.6]\nset ytics scale 0 (",
 		((double)room.columns * CHAR_PX + 24) / s->width, (double)n - 0.4);
 	for (size_t i = 0; i < n; i++)

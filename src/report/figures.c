@@ -26,20 +26,20 @@ static const struct kind {
 	int (*write)(struct script *s, struct vt_err *err);
 	const char *caption;
 } kinds[] = {
-	[FIG_OVERHEAD] = {"overhead", figure_overhead,
+	[FIG_OVERHEAD] = { "overhead", figure_overhead,
 		"Overhead over the baseline per technique and metric, paired within blocks; positive is "
 		"worse, for rates "
-		"too. Whiskers are 95 % intervals."},
-	[FIG_CDF] = {"latency-cdf", figure_cdf,
+		"too. Whiskers are 95 % intervals." },
+	[FIG_CDF] = { "latency-cdf", figure_cdf,
 		"Share of requests answered within a time, all valid trials merged. Overheads are not "
 		"computed from this: "
-		"requests of one trial are not independent."},
-	[FIG_DRIFT] = {"drift", figure_drift,
+		"requests of one trial are not independent." },
+	[FIG_DRIFT] = { "drift", figure_drift,
 		"Each trial against the median of its own technique, in the order run. A common slope or "
 		"step is drift of "
-		"the machine, which pairing within blocks cancels."},
-	[FIG_ORDER] = {"order", figure_order,
-		"The order in which the trials ran, drawn from the seed within each block."},
+		"the machine, which pairing within blocks cancels." },
+	[FIG_ORDER] = { "order", figure_order,
+		"The order in which the trials ran, drawn from the seed within each block." },
 };
 
 static void list_add(
@@ -50,7 +50,7 @@ static void list_add(
 
 	*list = xrealloc(*list, (*n + 1) * sizeof **list);
 	f = &(*list)[(*n)++];
-	*f = (struct figure){.kind = kind, .first_cell = cell};
+	*f = (struct figure){ .kind = kind, .first_cell = cell };
 	if (kind == FIG_ORDER) {
 		snprintf(f->stem, sizeof f->stem, "%s", kinds[kind].suffix);
 		return;
@@ -131,7 +131,7 @@ static void remove_one(const char *path)
 
 static int write_script(const struct report *r, const struct figure *f, const char *dir, struct vt_err *err)
 {
-	struct script s = {.r = r, .f = f, .gp = BUF_INIT(SCRIPT_MAX), .dat = BUF_INIT(DATA_MAX)};
+	struct script s = { .r = r, .f = f, .gp = BUF_INIT(SCRIPT_MAX), .dat = BUF_INIT(DATA_MAX) };
 	int res;
 
 	buf_printf(
@@ -152,11 +152,10 @@ static int write_script(const struct report *r, const struct figure *f, const ch
 static int draw(const char *dir, const char *stem, struct vt_err *err)
 {
 	_cleanup_free_ char *script = xasprintf("%s.gp", stem);
-	const char *const argv[] = {"gnuplot", "-d", script, NULL};
-	struct child_spec spec = {.argv = argv,
-		.prepare = enter_folder,
-		.arg = (void *)(uintptr_t)dir,
-		.die_with_parent = true};
+	const char *const argv[] = { "gnuplot", "-d", script, NULL };
+	struct child_spec spec = {
+		.argv = argv, .prepare = enter_folder, .arg = (void *)(uintptr_t)dir, .die_with_parent = true
+	};
 	int r = child_run(&spec, DRAW_TIMEOUT_NS, NULL, err);
 
 	if (r == -ENOENT)
@@ -180,7 +179,7 @@ int report_figures(const struct report *r, const char *dir, struct vt_err *err)
 	if (first < 0)
 		return first;
 	for (size_t i = 0; i < n; i++) {
-		struct vt_err one = {0};
+		struct vt_err one = { 0 };
 		int res = write_script(r, &list[i], folder, &one);
 
 		if (res == 0 && gnuplot)

@@ -36,7 +36,7 @@ const char *grid_off(enum report_table_style style, enum grid_look look)
 void grid_row(struct grid *g)
 {
 	g->rows = xrealloc(g->rows, (g->nrows + 1) * sizeof *g->rows);
-	g->rows[g->nrows++] = (struct grid_row){0};
+	g->rows[g->nrows++] = (struct grid_row){ 0 };
 }
 
 static void add(struct grid *g, enum grid_look look, const char *text)
@@ -47,7 +47,7 @@ static void add(struct grid *g, enum grid_look look, const char *text)
 	if (row->filled == GRID_COLS)
 		return;
 	text_plain(&clean, text);
-	row->cell[row->filled++] = (struct grid_cell){.text = xstrdup(buf_str(&clean)), .look = look};
+	row->cell[row->filled++] = (struct grid_cell){ .text = xstrdup(buf_str(&clean)), .look = look };
 }
 
 void grid_cell(struct grid *g, enum grid_look look, const char *fmt, ...)
@@ -163,7 +163,7 @@ static void render_markdown(const struct grid *g, struct buf *out)
 
 void grid_render(const struct grid *g, size_t wrap, struct buf *out)
 {
-	size_t w[GRID_COLS] = {0};
+	size_t w[GRID_COLS] = { 0 };
 
 	if (g->style == REPORT_MARKDOWN) {
 		render_markdown(g, out);
@@ -181,5 +181,5 @@ void grid_release(struct grid *g)
 			free(g->rows[i].cell[c].text);
 	}
 	free(g->rows);
-	*g = (struct grid){0};
+	*g = (struct grid){ 0 };
 }

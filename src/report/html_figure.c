@@ -20,7 +20,7 @@
  */
 static const char *copy_tag(const char *p, const char *prefix, struct buf *out)
 {
-	static const char *const marks[] = {" id=\"", " id='", "href=\"#", "href='#", "url(#"};
+	static const char *const marks[] = { " id=\"", " id='", "href=\"#", "href='#", "url(#" };
 	char quote = 0;
 
 	while (*p && (quote || *p != '>')) {
@@ -95,7 +95,7 @@ void html_figure(const struct report *r, const struct figure *f, const char *dir
 			    *prefix = xasprintf("%s-", f->stem);
 	_cleanup_buf_ struct buf svg = BUF_INIT(SVG_MAX), tags = BUF_INIT(2 * SVG_MAX),
 				 caption = BUF_INIT(4096);
-	static const char *const suffixes[] = {"svg", "pdf", "gp", "dat"};
+	static const char *const suffixes[] = { "svg", "pdf", "gp", "dat" };
 
 	if (buf_read_file(&svg, path, NULL) < 0 || !inline_svg(buf_str(&svg), prefix, &tags)) {
 		missing(f, out);
@@ -107,7 +107,8 @@ void html_figure(const struct report *r, const struct figure *f, const char *dir
 	buf_puts(out, buf_str(&tags));
 	buf_puts(out, "</div></div>\n<figcaption>");
 	text_html(out, buf_str(&caption));
+	buf_puts(out, " <span class=\"files\">");
 	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++)
 		buf_printf(out, " <a href=\"figures/%s.%s\">%s</a>", f->stem, suffixes[i], suffixes[i]);
-	buf_puts(out, "</figcaption></figure>\n");
+	buf_puts(out, "</span></figcaption></figure>\n");
 }

@@ -56,6 +56,7 @@ const char html_style[] =
 	"figure svg text,figure svg g{font-family:'Helvetica Neue',Helvetica,Arial,'Liberation "
 	"Sans',sans-serif}\n"
 	"figcaption{font-size:13px;color:var(--soft);margin-top:6px}\n"
+	".files{white-space:nowrap}\n"
 	".missing{padding:12px 14px;background:var(--badbg);border-radius:6px;font-size:14px}\n"
 	"details{margin:10px 0}summary{cursor:pointer;font-weight:600}\n"
 	"code,pre{font-family:ui-monospace,'Cascadia Mono','DejaVu Sans "

@@ -119,8 +119,8 @@ static void companion_cell(const struct report_cell *row, struct buf *out)
 
 void html_short_table(const struct report *r, size_t first_cell, struct buf *out)
 {
-	static const char *const titles[] = {"technique", "value ± 95 %", "overhead [95 % interval]",
-		"p50 latency", "CPU cost", "n", "<verdict", NULL};
+	static const char *const titles[] = { "technique", "value ± 95 %", "overhead [95 % interval]",
+		"p50 latency", "CPU cost", "n", "<verdict", NULL };
 	const struct store_metric_def *m = report_primary(r, r->cells[first_cell].workload_name);
 	const char *latency = report_first_of(r, first_cell, report_latency_metrics);
 	const char *cpu = report_first_of(r, first_cell, report_cpu_metrics);
@@ -158,7 +158,7 @@ void html_short_table(const struct report *r, size_t first_cell, struct buf *out
 
 static void long_row(const struct report *r, const struct report_cell *row, struct buf *out)
 {
-	const double extra[] = {row->values.median, row->values.sd, row->values.min, row->values.max};
+	const double extra[] = { row->values.median, row->values.sd, row->values.min, row->values.max };
 	char text[64];
 
 	buf_puts(out, row->verdict == VERDICT_BASELINE ? "<tr class=\"base\">" : "<tr>");
@@ -180,8 +180,8 @@ static void long_row(const struct report *r, const struct report_cell *row, stru
 
 void html_long_table(const struct report *r, size_t first_cell, struct buf *out)
 {
-	static const char *const titles[] = {"technique", "value ± 95 %", "median", "sd", "min", "max",
-		"outliers", "overhead [95 % interval]", "n", "<verdict", NULL};
+	static const char *const titles[] = { "technique", "value ± 95 %", "median", "sd", "min", "max",
+		"outliers", "overhead [95 % interval]", "n", "<verdict", NULL };
 	const struct store_metric_def *last = NULL;
 
 	head(out, titles);
@@ -206,7 +206,7 @@ void html_long_table(const struct report *r, size_t first_cell, struct buf *out)
 
 void html_invalid_trials(const struct report *r, struct buf *out)
 {
-	static const char *const titles[] = {"workload", "<technique", "block", "<reason", NULL};
+	static const char *const titles[] = { "workload", "<technique", "block", "<reason", NULL };
 
 	if (!r->ninvalid) {
 		buf_puts(out, "<p>None: every trial passed every gate.</p>\n");
@@ -237,7 +237,7 @@ void html_invalid_trials(const struct report *r, struct buf *out)
 
 void html_not_run(const struct report *r, struct buf *out)
 {
-	static const char *const titles[] = {"workload", "<technique", "<reason", NULL};
+	static const char *const titles[] = { "workload", "<technique", "<reason", NULL };
 	bool any = false;
 
 	for (size_t i = 0; i < r->nrows; i++) {
@@ -262,8 +262,8 @@ void html_not_run(const struct report *r, struct buf *out)
 
 void html_all_trials(const struct report *r, struct buf *out)
 {
-	static const char *const titles[] = {"order", "block", "position", "<workload", "<technique",
-		"<started", "took", "value", "<outcome", NULL};
+	static const char *const titles[] = { "order", "block", "position", "<workload", "<technique",
+		"<started", "took", "value", "<outcome", NULL };
 
 	head(out, titles);
 	for (size_t i = 0; i < r->ntrials; i++) {

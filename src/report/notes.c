@@ -14,8 +14,8 @@
 #include <stdint.h>
 #include <string.h>
 
-const char *const report_latency_metrics[] = {"latency_p50_ns", "response_p50_ns", NULL};
-const char *const report_cpu_metrics[] = {"cpu_host_ns_per_op", "cpu_host_ns_per_byte", NULL};
+const char *const report_latency_metrics[] = { "latency_p50_ns", "response_p50_ns", NULL };
+const char *const report_cpu_metrics[] = { "cpu_host_ns_per_op", "cpu_host_ns_per_byte", NULL };
 
 size_t report_next(const struct report *r, size_t cell)
 {
@@ -76,7 +76,7 @@ void report_noise(struct report_noise *n, const struct report *r, size_t first_c
 	const struct store_metric_def *m = report_primary(r, r->cells[first_cell].workload_name);
 	size_t end = report_next(r, first_cell);
 
-	*n = (struct report_noise){.floor = NAN, .pairs = SIZE_MAX};
+	*n = (struct report_noise){ .floor = NAN, .pairs = SIZE_MAX };
 	for (size_t c = first_cell; m && c < end; c++) {
 		const struct report_cell *row = report_row(r, &r->cells[c], m->name);
 		const struct overhead *o = row ? &row->overhead : NULL;
@@ -108,7 +108,7 @@ static void add_kind(struct report_kind **kinds, size_t *n, const char *what)
 		}
 	}
 	*kinds = xrealloc(*kinds, (*n + 1) * sizeof **kinds);
-	(*kinds)[(*n)++] = (struct report_kind){.what = xstrdup(what), .n = 1};
+	(*kinds)[(*n)++] = (struct report_kind){ .what = xstrdup(what), .n = 1 };
 }
 
 static int more_frequent(const void *a, const void *b)
@@ -214,7 +214,7 @@ static void say_count(struct buf *out, size_t n, const char *only, const char *o
 void report_finding(const struct report *r, size_t first_cell, struct buf *out)
 {
 	const struct store_metric_def *m = report_primary(r, r->cells[first_cell].workload_name);
-	struct group by[VERDICT_NOT_RUN + 1] = {0};
+	struct group by[VERDICT_NOT_RUN + 1] = { 0 };
 	_cleanup_buf_ struct buf text = BUF_INIT(8192);
 	size_t end = report_next(r, first_cell);
 	char none[64], none_one[64];

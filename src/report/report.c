@@ -79,7 +79,7 @@ static int load_metric(void *arg, const char *name, double value)
 	struct report_trial *t = arg;
 
 	t->metrics = grow(t->metrics, t->nmetrics, &t->metrics_cap, sizeof *t->metrics);
-	t->metrics[t->nmetrics++] = (struct report_value){.name = xstrdup(name), .value = value};
+	t->metrics[t->nmetrics++] = (struct report_value){ .name = xstrdup(name), .value = value };
 	return 0;
 }
 
@@ -88,7 +88,7 @@ static int load_gate(void *arg, const char *name, const char *reason)
 	struct report_trial *t = arg;
 
 	t->gates = grow(t->gates, t->ngates, &t->gates_cap, sizeof *t->gates);
-	t->gates[t->ngates++] = (struct report_gate){.name = xstrdup(name), .reason = xstrdup(reason)};
+	t->gates[t->ngates++] = (struct report_gate){ .name = xstrdup(name), .reason = xstrdup(reason) };
 	return 0;
 }
 
@@ -115,7 +115,7 @@ static int load_trial(void *arg, const struct store_trial *src)
 			store_dir(r->store), src->sequence);
 	r->trials = grow(r->trials, r->ntrials, &l->cap, sizeof *r->trials);
 	t = &r->trials[r->ntrials++];
-	*t = (struct report_trial){.t = *src, .cell = cell};
+	*t = (struct report_trial){ .t = *src, .cell = cell };
 	t->t.reason = copy(src->reason);
 	t->t.applied = copy(src->applied);
 	r->ninvalid += !t->t.valid;
@@ -186,8 +186,8 @@ static int find_baseline(struct report *r, const char *wanted, struct vt_err *er
 
 int report_load(struct report *r, struct store *s, const struct report_options *o, struct vt_err *err)
 {
-	struct report out = {.store = s, .margin = o && o->margin > 0 ? o->margin : MARGIN_DEFAULT};
-	struct loader cells = {&out, 0, err}, defs = {&out, 0, err}, trials = {&out, 0, err};
+	struct report out = { .store = s, .margin = o && o->margin > 0 ? o->margin : MARGIN_DEFAULT };
+	struct loader cells = { &out, 0, err }, defs = { &out, 0, err }, trials = { &out, 0, err };
 	int res = store_campaign_get(s, &out.campaign, err);
 
 	if (res == 0)
@@ -253,5 +253,5 @@ void report_release(struct report *r)
 	free(r->blocks);
 	free(r->by_block);
 	strvec_release(&r->texts);
-	*r = (struct report){0};
+	*r = (struct report){ 0 };
 }

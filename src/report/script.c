@@ -18,8 +18,8 @@
 const char *script_colour(size_t i)
 {
 	/* Okabe & Ito's eight, with grey for the yellow that white paper swallows. */
-	static const char *const palette[] = {
-		"#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#888888"};
+	static const char *const palette[] = { "#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7",
+		"#E69F00", "#56B4E9", "#888888" };
 
 	return palette[i % ARRAY_SIZE(palette)];
 }
@@ -87,7 +87,7 @@ void script_label(struct script *s, const char *name, const char *text, size_t w
 
 struct label_room script_label_room(const struct report *r, size_t first, size_t end, size_t wrap)
 {
-	struct label_room room = {0, 1};
+	struct label_room room = { 0, 1 };
 
 	for (size_t c = first; c < end; c++) {
 		_cleanup_free_ char *one = NULL, *two = NULL;

@@ -169,11 +169,11 @@ static void short_rows(
 
 static void short_table(const struct printer *p, size_t first)
 {
-	static const char *const titles[] = {"technique", "value ± 95 %", "overhead [95 % interval]",
-		"p50 latency", "CPU cost", "n", "verdict", NULL};
+	static const char *const titles[] = { "technique", "value ± 95 %", "overhead [95 % interval]",
+		"p50 latency", "CPU cost", "n", "verdict", NULL };
 	const struct store_cell *c = &p->r->cells[first];
 	const struct store_metric_def *m = report_primary(p->r, c->workload_name);
-	_cleanup_grid_ struct grid g = {.style = p->style, .left = {[0] = true, [6] = true}};
+	_cleanup_grid_ struct grid g = { .style = p->style, .left = { [0] = true, [6] = true } };
 
 	title(p, c, m);
 	if (!m) {
@@ -187,10 +187,10 @@ static void short_table(const struct printer *p, size_t first)
 
 static void long_table(const struct printer *p, size_t first)
 {
-	static const char *const titles[] = {
-		"metric", "technique", "value ± 95 %", "overhead [95 % interval]", "n", "verdict", NULL};
+	static const char *const titles[] = { "metric", "technique", "value ± 95 %",
+		"overhead [95 % interval]", "n", "verdict", NULL };
 	const struct report *r = p->r;
-	_cleanup_grid_ struct grid g = {.style = p->style, .left = {[0] = true, [1] = true, [5] = true}};
+	_cleanup_grid_ struct grid g = { .style = p->style, .left = { [0] = true, [1] = true, [5] = true } };
 	const struct store_metric_def *last = NULL;
 
 	title(p, &r->cells[first], NULL);
@@ -326,7 +326,7 @@ static void footer(const struct printer *p)
 int report_table(const struct report *r, enum report_table_style style, bool all_metrics, struct buf *out,
 	struct vt_err *err)
 {
-	struct printer p = {.r = r, .style = style, .out = out};
+	struct printer p = { .r = r, .style = style, .out = out };
 
 	for (size_t c = 0; c < r->ncells; c = report_next(r, c)) {
 		if (all_metrics)

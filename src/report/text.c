@@ -16,7 +16,7 @@
 static uint32_t decode(const char **s)
 {
 	const unsigned char *p = (const unsigned char *)*s;
-	static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+	static const uint32_t least[] = { 0, 0x80, 0x800, 0x10000 };
 	unsigned extra = p[0] < 0x80 ? 0 : p[0] >= 0xf0 ? 3 : p[0] >= 0xe0 ? 2 : 1;
 	uint32_t c = extra == 0 ? p[0] : extra == 1 ? p[0] & 0x1fu : extra == 2 ? p[0] & 0x0fu : p[0] & 0x07u;
 

@@ -36,39 +36,39 @@ static const struct {
 	double rr, stream; /* injected overhead */
 	const char *not_run;
 } techniques[TECHNIQUES] = {
-	[NATIVE] = {"native", 0, 0, NULL},
-	[BRIDGE] = {"oci:runtime=crun,net=bridge", 0.10, 0.02, NULL},
-	[NAT] = {"docker:net=nat,rootfs=layered", 0.25, 0.40, NULL},
-	[SAME] = {"native:label=again", 0, 0, NULL},
-	[EVIL] = {HOSTILE, -0.05, 0.05, NULL},
-	[ABSENT] = {"oci:runtime=runsc,net=bridge", 0, 0,
-		"'runsc' is not installed: get it from your distribution"},
+	[NATIVE] = { "native", 0, 0, NULL },
+	[BRIDGE] = { "oci:runtime=crun,net=bridge", 0.10, 0.02, NULL },
+	[NAT] = { "docker:net=nat,rootfs=layered", 0.25, 0.40, NULL },
+	[SAME] = { "native:label=again", 0, 0, NULL },
+	[EVIL] = { HOSTILE, -0.05, 0.05, NULL },
+	[ABSENT] = { "oci:runtime=runsc,net=bridge", 0, 0,
+		"'runsc' is not installed: get it from your distribution" },
 };
 
 static const struct {
 	const char *text, *name, *params;
 } workloads[WORKLOADS] = {
-	{"tcp_rr", "tcp_rr", "{\"request\": 1, \"response\": 1}"},
-	{"tcp_stream:message=64K", "tcp_stream", "{\"message\": 65536}"},
-	{"ping", "ping", "not json"},
+	{ "tcp_rr", "tcp_rr", "{\"request\": 1, \"response\": 1}" },
+	{ "tcp_stream:message=64K", "tcp_stream", "{\"message\": 65536}" },
+	{ "ping", "ping", "not json" },
 };
 
 static const struct {
 	const char *workload, *name, *unit;
 	bool higher, primary;
 } defs[] = {
-	{"tcp_rr", "transactions_per_s", "1/s", true, true},
-	{"tcp_rr", "latency_mean_ns", "ns", false, false},
-	{"tcp_rr", "latency_p10_ns", "ns", false, false},
-	{"tcp_rr", "latency_p50_ns", "ns", false, false},
-	{"tcp_rr", "latency_p90_ns", "ns", false, false},
-	{"tcp_rr", "latency_p99_ns", "ns", false, false},
-	{"tcp_rr", "retransmits", "1", false, false},
-	{"tcp_rr", "cpu_host_ns_per_op", "ns/op", false, false},
-	{"tcp_rr", "cpu_host_ns_per_byte", "ns/byte", false, false},
-	{"tcp_stream", "throughput_bits_per_s", "bits/s", true, true},
-	{"tcp_stream", "cpu_host_ns_per_byte", "ns/byte", false, false},
-	{"ping", "latency_p50_ns", "ns", false, true},
+	{ "tcp_rr", "transactions_per_s", "1/s", true, true },
+	{ "tcp_rr", "latency_mean_ns", "ns", false, false },
+	{ "tcp_rr", "latency_p10_ns", "ns", false, false },
+	{ "tcp_rr", "latency_p50_ns", "ns", false, false },
+	{ "tcp_rr", "latency_p90_ns", "ns", false, false },
+	{ "tcp_rr", "latency_p99_ns", "ns", false, false },
+	{ "tcp_rr", "retransmits", "1", false, false },
+	{ "tcp_rr", "cpu_host_ns_per_op", "ns/op", false, false },
+	{ "tcp_rr", "cpu_host_ns_per_byte", "ns/byte", false, false },
+	{ "tcp_stream", "throughput_bits_per_s", "bits/s", true, true },
+	{ "tcp_stream", "cpu_host_ns_per_byte", "ns/byte", false, false },
+	{ "ping", "latency_p50_ns", "ns", false, true },
 };
 
 static double noise(struct rng *r, double sd)
@@ -121,14 +121,14 @@ static void put_rr(struct fixture *f, int64_t trial, double cost)
 static void put_trial(
 	struct fixture *f, unsigned w, unsigned t, unsigned b, unsigned position, unsigned sequence)
 {
-	struct store_trial trial = {.block = b,
+	struct store_trial trial = { .block = b,
 		.position = position,
 		.workload = w,
 		.technique = t,
 		.sequence = sequence,
 		.duration_s = 1.4,
 		.measured_s = 1,
-		.valid = true};
+		.valid = true };
 	bool spoiled = (t == BRIDGE && b == 3) || (t == EVIL && w == 1);
 	double drift = 1 + 0.004 * b;
 	char saturated[] = "client saturated: its CPU was 99 % busy, \"full\"";
@@ -155,14 +155,14 @@ static void put_trial(
 
 static void put_plan(struct fixture *f)
 {
-	struct store_campaign c = {.id = "20261120-050000-ab",
+	struct store_campaign c = { .id = "20261120-050000-ab",
 		.suite = "quick",
 		.seed = 42,
 		.started_at = "2026-11-20T05:00:00Z",
 		.wall_s = 231,
 		.measuring_s = 180,
 		.complete = true,
-		.baseline = "native"};
+		.baseline = "native" };
 	_cleanup_free_ char *plan =
 		xstrdup("{\"suite\": \"quick\", \"blocks\": 12, \"duration_ns\": 1000000000}");
 	_cleanup_free_ char *print =
@@ -174,25 +174,25 @@ static void put_plan(struct fixture *f)
 	assert_int_equal(store_campaign_put(f->s, &c, NULL), 0);
 	for (unsigned w = 0; w < WORKLOADS; w++) {
 		for (unsigned t = 0; t < TECHNIQUES; t++) {
-			struct store_cell cell = {.workload = w,
+			struct store_cell cell = { .workload = w,
 				.technique = t,
 				.workload_text = (char *)(uintptr_t)workloads[w].text,
 				.workload_name = (char *)(uintptr_t)workloads[w].name,
 				.params = (char *)(uintptr_t)workloads[w].params,
 				.technique_label = (char *)(uintptr_t)techniques[t].label,
 				.technique_text = (char *)(uintptr_t)techniques[t].label,
-				.not_run = (char *)(uintptr_t)techniques[t].not_run};
+				.not_run = (char *)(uintptr_t)techniques[t].not_run };
 
 			assert_int_equal(store_cell_put(f->s, &cell, NULL), 0);
 		}
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(defs); i++) {
-		struct store_metric_def m = {.workload_name = (char *)(uintptr_t)defs[i].workload,
+		struct store_metric_def m = { .workload_name = (char *)(uintptr_t)defs[i].workload,
 			.name = (char *)(uintptr_t)defs[i].name,
 			.unit = (char *)(uintptr_t)defs[i].unit,
-			.summary = (char[]){"completed <things>"},
+			.summary = (char[]){ "completed <things>" },
 			.higher_is_better = defs[i].higher,
-			.primary = defs[i].primary};
+			.primary = defs[i].primary };
 
 		assert_int_equal(store_metric_def_put(f->s, &m, NULL), 0);
 	}
@@ -272,7 +272,7 @@ static int teardown(void **state)
 
 static struct report load(struct fixture *f, const struct report_options *o)
 {
-	struct vt_err err = {0};
+	struct vt_err err = { 0 };
 	struct report r;
 
 	if (report_load(&r, f->s, o, &err) < 0)
@@ -336,9 +336,9 @@ static void cells_without_values_say_why(void **state)
 
 static void another_baseline(void **state)
 {
-	struct report_options o = {.baseline = "oci:runtime=crun,net=bridge"};
+	struct report_options o = { .baseline = "oci:runtime=crun,net=bridge" };
 	struct report r = load(*state, &o);
-	struct vt_err err = {0};
+	struct vt_err err = { 0 };
 	const struct report_cell *nat = row_of(&r, 0, NAT, "transactions_per_s");
 
 	assert_true(nat->overhead.lo < 1.25 / 1.10 - 1 && nat->overhead.hi > 1.25 / 1.10 - 1);
@@ -355,7 +355,7 @@ static void another_baseline(void **state)
 
 static void margin_decides_between_none_and_inconclusive(void **state)
 {
-	struct report_options o = {.margin = 0.0001};
+	struct report_options o = { .margin = 0.0001 };
 	struct report r = load(*state, &o);
 
 	assert_int_equal(row_of(&r, 0, SAME, "transactions_per_s")->verdict, VERDICT_INCONCLUSIVE);
@@ -399,8 +399,8 @@ static void no_trial_at_all(void **state)
 static void trial_outside_the_plan_is_refused(void **state)
 {
 	struct fixture *f = *state;
-	struct store_trial t = {.workload = 77, .started_at = "x"};
-	struct vt_err err = {0};
+	struct store_trial t = { .workload = 77, .started_at = "x" };
+	struct vt_err err = { 0 };
 	struct report r;
 
 	assert_int_equal(store_trial_begin(f->s, &t, NULL), 0);
@@ -497,15 +497,15 @@ static void has_exactly(const json_t *o, const char *const *keys)
 
 static void json_keeps_the_contract(void **state)
 {
-	static const char *const root_keys[] = {
-		"schema", "campaign", "results", "trials", "fingerprint", NULL};
-	static const char *const campaign_keys[] = {
-		"id", "suite", "seed", "started_at", "wall_s", "measuring_s", "complete", NULL};
-	static const char *const result_keys[] = {"workload", "params", "technique", "metric", "unit",
+	static const char *const root_keys[] = { "schema", "campaign", "results", "trials", "fingerprint",
+		NULL };
+	static const char *const campaign_keys[] = { "id", "suite", "seed", "started_at", "wall_s",
+		"measuring_s", "complete", NULL };
+	static const char *const result_keys[] = { "workload", "params", "technique", "metric", "unit",
 		"better", "n", "mean", "sd", "median", "min", "max", "baseline", "overhead", "overhead_ci95",
-		"verdict", "reason", NULL};
-	static const char *const trial_keys[] = {"block", "position", "workload", "params", "technique",
-		"started_at", "duration_s", "valid", "reason", "gates", "metrics", NULL};
+		"verdict", "reason", NULL };
+	static const char *const trial_keys[] = { "block", "position", "workload", "params", "technique",
+		"started_at", "duration_s", "valid", "reason", "gates", "metrics", NULL };
 	struct report r = load(*state, NULL);
 	_cleanup_buf_ struct buf out = BUF_INIT(4 << 20);
 	const json_t *o, *ci;
@@ -571,12 +571,12 @@ static const char *csv_record(const char *p, struct strvec *fields)
 static void csv_has_every_trial_and_metric(void **state)
 {
 	struct fixture *f = *state;
-	struct store_trial t = {.block = 99,
+	struct store_trial t = { .block = 99,
 		.workload = 2,
 		.technique = EVIL,
 		.sequence = 999,
 		.started_at = "x",
-		.reason = (char[]){"never started,\n\"dead\""}};
+		.reason = (char[]){ "never started,\n\"dead\"" } };
 	_cleanup_buf_ struct buf out = BUF_INIT(4 << 20);
 	size_t records = 0, evil = 0, expected = 0;
 	struct report r;
@@ -606,6 +606,176 @@ static void csv_has_every_trial_and_metric(void **state)
 	report_release(&r);
 }
 
+static bool exists(const char *dir, const char *name)
+{
+	_cleanup_free_ char *path = xasprintf("%s/%s", dir, name);
+
+	return access(path, F_OK) == 0;
+}
+
+static void read_page(const char *dir, struct buf *page)
+{
+	_cleanup_free_ char *path = xasprintf("%s/report.html", dir);
+
+	assert_int_equal(buf_read_file(page, path, NULL), 0);
+}
+
+static size_t count(const char *in, const char *what)
+{
+	size_t n = 0;
+
+	for (; (in = strstr(in, what)); in += strlen(what))
+		n++;
+	return n;
+}
+
+/* Every address in the page is a fragment of it or a file beside it. */
+static void loads_nothing(const char *page)
+{
+	static const char *const marks[] = { " src=\"", " href=\"", " href='", ":href='", "@import \"" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
+		for (const char *p = page; (p = strstr(p, marks[i])); p++) {
+			const char *target = p + strlen(marks[i]);
+
+			if (*target != '#' && strncmp(target, "figures/", 8) != 0)
+				fail_msg("loads '%.60s'", p);
+		}
+	}
+	assert_null(strstr(page, "url(h"));
+}
+
+static void page_is_self_contained_and_escaped(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_buf_ struct buf page = BUF_INIT(64 << 20);
+	struct report r = load(f, NULL);
+	struct vt_err err = { 0 };
+
+	if (report_figures(&r, f->dir, &err) == -ENOENT)
+		skip();
+	assert_string_equal(err.msg, "");
+	assert_true(exists(f->dir, "figures/01-tcp_rr-overhead.svg"));
+	assert_true(exists(f->dir, "figures/01-tcp_rr-overhead.pdf"));
+	assert_true(exists(f->dir, "figures/01-tcp_rr-latency-cdf.svg"));
+	assert_true(exists(f->dir, "figures/02-tcp_stream-message-64k-drift.svg"));
+	assert_false(exists(f->dir, "figures/02-tcp_stream-message-64k-latency-cdf.gp")); /* no histogram */
+	assert_true(exists(f->dir, "figures/order.svg"));
+	assert_false(exists(f->dir, "figures/pwned"));
+	assert_int_equal(report_html(&r, f->dir, &err), 0);
+	read_page(f->dir, &page);
+	assert_int_equal(count(buf_str(&page), "<svg "), 8);
+	assert_int_equal(count(buf_str(&page), "could not be drawn"), 0);
+	assert_int_equal(count(buf_str(&page), "<script"), 0);
+	assert_true(count(buf_str(&page), "&lt;script&gt;alert(1)") > 10);
+	assert_null(strchr(buf_str(&page), '\033'));
+	assert_int_equal(count(buf_str(&page), "Some &lt;CPU&gt;"), 1);
+	assert_int_equal(count(buf_str(&page), "--seed 42 --blocks 12 --duration 1000ms"), 1);
+	loads_nothing(buf_str(&page));
+	report_release(&r);
+}
+
+/* ids of the figures must not meet in one page. */
+static void figures_share_no_ids(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_buf_ struct buf page = BUF_INIT(64 << 20);
+	_cleanup_strvec_ struct strvec ids = STRVEC_INIT;
+	struct report r = load(f, NULL);
+
+	if (report_figures(&r, f->dir, NULL) == -ENOENT)
+		skip();
+	assert_int_equal(report_html(&r, f->dir, NULL), 0);
+	read_page(f->dir, &page);
+	for (const char *p = buf_str(&page); (p = strstr(p, " id=")); p++) {
+		_cleanup_free_ char *id = xasprintf("%.*s", (int)strcspn(p + 5, "\"'"), p + 5);
+
+		if (strvec_contains(&ids, id))
+			fail_msg("id '%s' is there twice", id);
+		strvec_push(&ids, id);
+	}
+	assert_true(ids.n > 20);
+	report_release(&r);
+}
+
+static void without_gnuplot_the_page_has_all_tables(void **state)
+{
+	struct fixture *f = *state;
+	_cleanup_buf_ struct buf page = BUF_INIT(64 << 20);
+	_cleanup_free_ char *path = xstrdup(getenv("PATH"));
+	struct report r = load(f, NULL);
+	struct vt_err err = { 0 };
+	int res;
+
+	setenv("PATH", "/nonexistent", 1);
+	res = report_figures(&r, f->dir, &err);
+	setenv("PATH", path, 1);
+	assert_int_equal(res, -ENOENT);
+	assert_non_null(strstr(err.msg, "gnuplot is not installed"));
+	assert_true(exists(f->dir, "figures/order.gp") && exists(f->dir, "figures/01-tcp_rr-drift.dat"));
+	assert_int_equal(report_html(&r, f->dir, &err), 0);
+	read_page(f->dir, &page);
+	assert_int_equal(count(buf_str(&page), "could not be drawn"), 8);
+	assert_true(count(buf_str(&page), "no tax &gt; 3 %") > 3);
+	assert_int_equal(count(buf_str(&page), "<table>"), 3 + 3 + 3);
+	report_release(&r);
+}
+
+/* A drawing left by an earlier report must not pass for one of this report. */
+static void stale_and_hostile_drawings_are_not_shown(void **state)
+{
+	static const char evil[] = "<svg viewBox=\"0 0 1 1\"><ScRiPt>alert(1)</ScRiPt></svg>";
+	struct fixture *f = *state;
+	_cleanup_free_ char *folder = xasprintf("%s/figures", f->dir),
+			    *svg = xasprintf("%s/order.svg", folder);
+	_cleanup_buf_ struct buf page = BUF_INIT(64 << 20), text = BUF_INIT(4096);
+	_cleanup_free_ char *path = xstrdup(getenv("PATH"));
+	struct report r = load(f, NULL);
+
+	buf_puts(&text, evil);
+	assert_int_equal(store_make_dir(folder, NULL), 0);
+	assert_int_equal(buf_write_file(&text, svg, 0644, NULL), 0);
+	assert_int_equal(report_html(&r, f->dir, NULL), 0);
+	read_page(f->dir, &page);
+	assert_int_equal(count(buf_str(&page), "ScRiPt"), 0);
+	setenv("PATH", "/nonexistent", 1);
+	assert_int_equal(report_figures(&r, f->dir, NULL), -ENOENT);
+	setenv("PATH", path, 1);
+	assert_false(exists(f->dir, "figures/order.svg"));
+	report_release(&r);
+}
+
+static void text_is_cleaned_for_its_target(void **state)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(4096);
+	char slug[64];
+
+	text_plain(&b, "a\tb\x1b[0m\xc3\xa9\xff\xc3\xe2\x80\xae|\xf0\x9f\x90\xa7\xed\xa0\x80");
+	assert_string_equal(buf_str(&b), "a b [0m\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd |\xf0\x9f\x90\xa7"
+					 "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
+	buf_clear(&b);
+	text_html(&b, "<a b='\"&'>");
+	assert_string_equal(buf_str(&b), "&lt;a b=&#39;&quot;&amp;&#39;&gt;");
+	buf_clear(&b);
+	text_gnuplot(&b, "it's\n`x`");
+	assert_string_equal(buf_str(&b), "'it''s `x`'");
+	buf_clear(&b);
+	text_csv(&b, "plain");
+	text_csv(&b, "a,\"b\"\n");
+	text_csv(&b, "");
+	assert_string_equal(buf_str(&b), "plain\"a,\"\"b\"\"\n\"");
+	buf_clear(&b);
+	text_shell(&b, "oci:net=nat");
+	text_shell(&b, "it's;");
+	text_shell(&b, "");
+	assert_string_equal(buf_str(&b), "oci:net=nat'it'\\''s;'''");
+	text_slug(slug, sizeof slug, "tcp_rr:request=1,../..//");
+	assert_string_equal(slug, "tcp_rr-request-1");
+	text_slug(slug, sizeof slug, "\xff/..");
+	assert_string_equal(slug, "x");
+	assert_int_equal(text_width("e\xcc\x81\xe6\xbc\xa2", 6), 3);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -622,6 +792,11 @@ int main(void)
 		T(too_small_a_buffer_is_an_error),
 		T(json_keeps_the_contract),
 		T(csv_has_every_trial_and_metric),
+		T(page_is_self_contained_and_escaped),
+		T(figures_share_no_ids),
+		T(without_gnuplot_the_page_has_all_tables),
+		T(stale_and_hostile_drawings_are_not_shown),
+		cmocka_unit_test(text_is_cleaned_for_its_target),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
