@@ -133,7 +133,7 @@ static void worker_main(void *arg)
 /* Has anything happened that ends the run? Called at least every LOOK_EVERY_NS. */
 static bool look(struct crew *c)
 {
-	if (c->out->cancel && *c->out->cancel)
+	if (c->out->cancel && __atomic_load_n(c->out->cancel, __ATOMIC_RELAXED))
 		stop(c, -EINTR);
 	return stopped(c) != 0;
 }
@@ -293,8 +293,10 @@ int crew_run(struct crew *c, const struct kernel_params *p, const struct crew_jo
 	int rc = 0;
 
 	memset(c, 0, sizeof *c);
-	c->p = p;
-	c->job = job;
+	c->params = *p;
+	c->duty = *job;
+	c->p = &c->params;
+	c->job = &c->duty;
 	c->out = out;
 	c->workers = aligned_alloc(128, p->streams * sizeof *c->workers);
 	if (!c->workers)
@@ -308,7 +310,7 @@ int crew_run(struct crew *c, const struct kernel_params *p, const struct crew_jo
 	pthread_condattr_destroy(&attr);
 	for (unsigned i = 0; i < p->streams; i++) {
 		c->workers[i].crew = c;
-		c->workers[i].p = p;
+		c->workers[i].p = c->p;
 		c->workers[i].index = i;
 		c->workers[i].fd = -1;
 		if (rc == 0)

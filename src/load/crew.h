@@ -63,7 +63,9 @@ struct crew_job {
 };
 
 struct crew {
-	const struct kernel_params *p;
+	struct kernel_params params;
+	struct crew_job duty;
+	const struct kernel_params *p; /* the two above, as everybody reads them */
 	const struct crew_job *job;
 	const struct kernel_sink *out;
 	struct group group;
@@ -78,7 +80,7 @@ struct crew {
 
 /*
  * Runs it all. On success the workers' results stand until crew_release(), which is due in any case.
- * *p must have gone through kernel_params_check().
+ * *p must have gone through kernel_params_check(); it and the job are copied.
  */
 int crew_run(struct crew *c, const struct kernel_params *p, const struct crew_job *job,
 	const struct kernel_sink *out, struct vt_err *err);

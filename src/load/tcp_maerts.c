@@ -75,7 +75,8 @@ static void maerts_serve(struct kernel_server *s, int fd)
 	if (!data)
 		return;
 	if (recv(fd, &phase, 1, 0) == 1)
-		while (send(fd, data, bytes, MSG_NOSIGNAL) > 0)
+		/* A signal ends a send that has moved something with what it moved, not with EINTR. */
+		while (!group_stopping(&s->group) && send(fd, data, bytes, MSG_NOSIGNAL) > 0)
 			;
 	if (phase == 'm')
 		server_add_tcp(s, fd);

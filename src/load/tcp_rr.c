@@ -101,7 +101,8 @@ static void rr_serve(struct kernel_server *s, int fd)
 	char *data = sock_buffer(bytes);
 
 	if (data && sock_set_nodelay(fd, s->p.nodelay, NULL) == 0)
-		while (sock_recv_all(fd, data, request) == 0 && sock_send_all(fd, data, response) == 0)
+		while (!group_stopping(&s->group) && sock_recv_all(fd, data, request) == 0 &&
+			sock_send_all(fd, data, response) == 0)
 			;
 	server_add_tcp(s, fd);
 	sock_buffer_free(data, bytes);

@@ -101,14 +101,15 @@ static int stream_run(const struct kernel_params *params, const struct kernel_si
 	return 0;
 }
 
-static uint64_t drain(int fd, char *data, size_t bytes)
+/* Bytes until end-of-file; UINT64_MAX when it did not come. */
+static uint64_t drain(struct kernel_server *s, int fd, char *data, size_t bytes)
 {
 	uint64_t total = 0;
 	ssize_t n;
 
-	while ((n = recv(fd, data, bytes, 0)) > 0)
+	while ((n = recv(fd, data, bytes, 0)) > 0 && !group_stopping(&s->group))
 		total += (uint64_t)n;
-	return n < 0 ? UINT64_MAX : total;
+	return n == 0 ? total : UINT64_MAX;
 }
 
 static void stream_serve(struct kernel_server *s, int fd)
@@ -122,7 +123,7 @@ static void stream_serve(struct kernel_server *s, int fd)
 	if (!data)
 		return;
 	begin = clock_now_ns();
-	total = drain(fd, data, bytes);
+	total = drain(s, fd, data, bytes);
 	if (total != UINT64_MAX) {
 		answer.bytes = htole64(total);
 		answer.span_ns = htole64(clock_now_ns() - begin);

@@ -19,7 +19,7 @@
 #include <string.h>
 
 #define PROBE_MAGIC UINT32_C(0x55585456) /* "VTXU" */
-#define QUIET_MS 50			 /* nothing for so long: nothing is queued on the way any more */
+#define QUIET_NS (50 * NS_PER_MS) /* nothing for so long: nothing is queued on the way any more */
 #define DRAIN_NS (2 * NS_PER_S)
 #define SPIN_NS (100 * NS_PER_US) /* the last of a pause is spun: a sleep ends late by about half of it */
 
@@ -177,7 +177,8 @@ struct tally {
 	uint64_t bytes, first_ns, last_ns;
 };
 
-static void receive(struct kernel_server *s, int fd, char *data, int flags)
+/* False when there was nothing. */
+static bool receive(struct kernel_server *s, int fd, char *data, int flags)
 {
 	struct tally *t = s->state;
 	struct sock_addr from = { .len = sizeof from.any };
@@ -186,14 +187,14 @@ static void receive(struct kernel_server *s, int fd, char *data, int flags)
 	uint64_t now;
 
 	if (n < (ssize_t)sizeof p)
-		return;
+		return n >= 0;
 	memcpy(&p, data, sizeof p);
 	if (le32toh(p.magic) != PROBE_MAGIC || le16toh(p.stream) >= KERNEL_STREAMS_MAX)
-		return;
+		return true;
 	if (__builtin_expect(le16toh(p.phase) != PROBE_MEASURE, 0)) {
 		if (le16toh(p.phase) == PROBE_HELLO)
 			sendto(fd, data, sizeof p, 0, &from.sa, from.len);
-		return;
+		return true;
 	}
 	now = clock_now_ns();
 	if (arrivals_add(&t->stream[le16toh(p.stream)], le64toh(p.sequence), le64toh(p.sent_ns), now))
@@ -201,28 +202,37 @@ static void receive(struct kernel_server *s, int fd, char *data, int flags)
 	if (t->first_ns == 0)
 		t->first_ns = now;
 	t->last_ns = now;
+	return true;
+}
+
+/*
+ * The client is done, but not what it sent: queued here, or on the way through a slow environment. Until then
+ * the threads are woken again and again, so the quiet is measured by the clock and not by one poll.
+ */
+static void drain(struct kernel_server *s, int fd, char *data)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	uint64_t now = clock_now_ns(), last = now;
+	const uint64_t deadline = now + DRAIN_NS;
+
+	while (now < deadline && now - last < QUIET_NS) {
+		bool some = poll(&pfd, 1, clock_poll_ms(last + QUIET_NS)) > 0 && receive(s, fd, data, MSG_DONTWAIT);
+
+		now = clock_now_ns();
+		if (some)
+			last = now;
+	}
 }
 
 static void stream_serve(struct kernel_server *s, int fd)
 {
 	char *data = sock_buffer(DGRAM_MAX);
-	struct pollfd pfd = { .fd = fd, .events = POLLIN };
-	uint64_t deadline;
 
 	if (!data)
 		return;
 	while (!group_stopping(&s->group))
 		receive(s, fd, data, 0);
-	/* The client is done, but not what it sent: queued here, or on the way through a slow environment. */
-	deadline = clock_deadline_ns(DRAIN_NS);
-	while (clock_now_ns() < deadline) {
-		int ready = poll(&pfd, 1, QUIET_MS);
-
-		if (ready == 0)
-			break;
-		if (ready > 0)
-			receive(s, fd, data, MSG_DONTWAIT);
-	}
+	drain(s, fd, data);
 	sock_buffer_free(data, DGRAM_MAX);
 }
 
