@@ -161,7 +161,7 @@ static int draw(const char *dir, const char *stem, struct vt_err *err)
 	if (r == -ENOENT)
 		return vt_fail(err, r,
 			"gnuplot is not installed: get it with 'apt-get install gnuplot-nox', "
-			"then run 'vtax report' again");
+			"then run 'vtax report --html'");
 	if (r < 0)
 		return vt_wrap(err, "figure '%s' could not be drawn", stem);
 	each_drawing(dir, stem, store_give);
