@@ -21,7 +21,7 @@
 #define RELAY_TARGET "127.0.0.1"
 
 static const struct opt_def delay_options[] = {
-	{"us", OPT_UINT, "0", NULL, 0, 1000000, "delay added each way, µs"},
+	{ "us", OPT_UINT, "0", NULL, 0, 1000000, "delay added each way, µs" },
 	OPT_END,
 };
 
@@ -65,7 +65,7 @@ static int relay_await(int fd, struct env *env, uint64_t deadline_ns, struct vt_
 	size_t len = 0;
 
 	while (len < sizeof(want) - 1) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
+		struct pollfd p = { .fd = fd, .events = POLLIN };
 		int r = poll(&p, 1, clock_poll_ms(deadline_ns));
 		ssize_t n;
 
@@ -91,12 +91,12 @@ static int relay_start(struct relay *relay, const struct technique *t, struct te
 	_cleanup_close_ int out = -1;
 	_cleanup_strvec_ struct strvec argv = STRVEC_INIT;
 	struct side side = tb->sut;
-	struct launch_how how = {.prepare = side_prepare, .arg = &side};
+	struct launch_how how = { .prepare = side_prepare, .arg = &side };
 	int r;
 
 	side.cgroup = env->monitor;
-	strvec_pushv(&argv, (const char *const[]){p->agent, "relay", "--listen", tb->sut.address, "--target",
-				    RELAY_TARGET, "--delay-ns", NULL});
+	strvec_pushv(&argv, (const char *const[]){ p->agent, "relay", "--listen", tb->sut.address, "--target",
+				    RELAY_TARGET, "--delay-ns", NULL });
 	strvec_pushf(&argv, "%llu", (unsigned long long)(opt_num(&t->opts, "us") * NS_PER_US));
 	for (unsigned i = 0; i < req->nports; i++)
 		strvec_pushf(&argv, "%u", req->ports[i]);

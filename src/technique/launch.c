@@ -20,7 +20,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#define SAID_BYTES 4096 /* of the end of stderr that are looked at */
+#define SAID_BYTES                                                                                           \
+	600 /* of the end of stderr that are looked at: some lines, the cause is not always in the last */
 
 static int place_cgroup(struct cgroup *cg, struct testbed *tb, char kind, unsigned n, struct vt_err *err)
 {
@@ -96,10 +97,10 @@ int launch_agent(struct env *env, const struct launch_how *how, struct vt_err *e
 void launch_said(const struct env *env, char *out, size_t size)
 {
 	_cleanup_close_ int fd = open(env->stderr_path, O_RDONLY | O_CLOEXEC);
-	char text[SAID_BYTES + 1];
+	char text[SAID_BYTES + 1], *save = NULL;
+	size_t used = 0;
 	struct stat st;
 	ssize_t len;
-	char *line;
 
 	out[0] = '\0';
 	if (fd < 0 || fstat(fd, &st) < 0)
@@ -107,21 +108,21 @@ void launch_said(const struct env *env, char *out, size_t size)
 	len = pread(fd, text, SAID_BYTES, st.st_size > SAID_BYTES ? st.st_size - SAID_BYTES : 0);
 	if (len <= 0)
 		return;
-	while (len > 0 && isspace((unsigned char)text[len - 1]))
-		len--;
 	text[len] = '\0';
-	line = strrchr(text, '\n');
-	line = line ? line + 1 : text;
-	for (char *c = line; *c; c++)
-		if (iscntrl((unsigned char)*c))
-			*c = ' ';
-	snprintf(out, size, "%s", line);
+	for (char *line = strtok_r(text, "\r\n", &save); line; line = strtok_r(NULL, "\r\n", &save)) {
+		for (char *c = line; *c; c++)
+			if (iscntrl((unsigned char)*c))
+				*c = ' ';
+		used += (size_t)snprintf(out + used, size - used, "%s%s", used ? "; " : "", line);
+		if (used >= size)
+			return;
+	}
 }
 
 /* Says how an environment failed that never spoke. */
 static int silent_end(struct env *env, uint64_t deadline_ns, struct vt_err *err)
 {
-	char said[512], how[64] = "closed its output";
+	char said[SAID_BYTES * 2], how[64] = "closed its output";
 	uint64_t soon = clock_deadline_ns(500 * NS_PER_MS);
 	int status;
 
@@ -140,10 +141,10 @@ int launch_await(struct env *env, uint64_t deadline_ns, struct vt_err *err)
 {
 	for (;;) {
 		struct pollfd p[2] = {
-			{.fd = env->agent_out, .events = POLLIN},
-			{.fd = env->launcher.pidfd, .events = POLLIN},
+			{ .fd = env->agent_out, .events = POLLIN },
+			{ .fd = env->launcher.pidfd, .events = POLLIN },
 		};
-		char said[512];
+		char said[SAID_BYTES * 2];
 
 		if (poll(p, 2, clock_poll_ms(deadline_ns)) < 0) {
 			if (errno != EINTR)
@@ -162,26 +163,28 @@ int launch_await(struct env *env, uint64_t deadline_ns, struct vt_err *err)
 	}
 }
 
-void launch_stop(struct env *env, uint64_t grace_ns)
+bool launch_stop(struct env *env, uint64_t grace_ns)
 {
 	cleanup_closep(&env->agent_in);
 	cleanup_closep(&env->agent_out);
-	if (env->launcher.pid > 0 && child_wait(&env->launcher, clock_deadline_ns(grace_ns), NULL, NULL) == 0)
-		return;
+	if (env->launcher.pid <= 0)
+		return true;
+	if (child_wait(&env->launcher, clock_deadline_ns(grace_ns), NULL, NULL) == 0)
+		return true;
 	if (env->cgroup.path[0])
 		cgroup_kill(&env->cgroup, clock_deadline_ns(LAUNCH_GRACE_NS), NULL);
 	/* A daemon's client ends by itself once its container is gone, and tidies up: let it. */
-	if (env->launcher.pid > 0)
-		child_wait(&env->launcher, clock_deadline_ns(grace_ns), NULL, NULL);
+	child_wait(&env->launcher, clock_deadline_ns(grace_ns), NULL, NULL);
 	child_kill(&env->launcher);
+	return false;
 }
 
 int launch_bare(struct testbed *tb, const char *program, const struct env_request *req, struct env *env,
 	struct vt_err *err)
 {
 	struct side side = tb->sut; /* the same place, but a cgroup of its own: its CPU starts at zero */
-	const char *const argv[] = {program, NULL};
-	struct launch_how how = {.argv = argv, .prepare = side_prepare, .arg = &side};
+	const char *const argv[] = { program, NULL };
+	struct launch_how how = { .argv = argv, .prepare = side_prepare, .arg = &side };
 	int r;
 
 	side.cgroup = env->cgroup;

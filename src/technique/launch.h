@@ -42,18 +42,18 @@ int launch_agent(struct env *env, const struct launch_how *how, struct vt_err *e
 
 /*
  * Waits until the agent says something. -EPIPE when the launcher ends or closes its output before that: the
- * message has how it ended and the last line of its stderr; -ETIMEDOUT at the deadline.
+ * message has how it ended and its last words on stderr; -ETIMEDOUT at the deadline.
  */
 int launch_await(struct env *env, uint64_t deadline_ns, struct vt_err *err);
 
 /*
- * Closes what is left of the pipes, which makes the agent leave, and waits for the launcher; past grace_ns
- * everything in env->cgroup is killed, then the launcher (what else there is, the journal undoes). Copes with
- * an environment that already died.
+ * Closes what is left of the pipes, which makes the agent leave, and waits for the launcher. Past grace_ns
+ * everything in env->cgroup is killed, then the launcher (what else there is, the journal undoes), and false
+ * is returned. Copes with an environment that already died.
  */
-void launch_stop(struct env *env, uint64_t grace_ns);
+bool launch_stop(struct env *env, uint64_t grace_ns);
 
-/* The last non-empty line that the launcher wrote to stderr, made printable; "" when there is none. */
+/* The last words of the launcher on stderr, made one printable line; "" when there are none. */
 void launch_said(const struct env *env, char *out, size_t size);
 
 /*

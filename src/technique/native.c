@@ -54,7 +54,7 @@ static int native_describe(
 	return readback_environment(out, env->launcher.pid, tb->sut.ifname, env, err);
 }
 
-static const struct opt_def native_options[] = {OPT_END};
+static const struct opt_def native_options[] = { OPT_END };
 
 const struct technique_ops technique_native = {
 	.name = "native",
@@ -68,9 +68,9 @@ const struct technique_ops technique_native = {
 };
 
 static const struct opt_def null_options[] = {
-	{"agent", OPT_STRING, NULL, NULL, 0, 0,
-		"program to run as the agent (absolute path; default the real one)"},
-	{"start", OPT_ENUM, "ok", "ok|fail|hang", 0, 0, "how starting an environment ends"},
+	{ "agent", OPT_STRING, NULL, NULL, 0, 0,
+		"program to run as the agent (absolute path; default the real one)" },
+	{ "start", OPT_ENUM, "ok", "ok|fail|hang", 0, 0, "how starting an environment ends" },
 	OPT_END,
 };
 

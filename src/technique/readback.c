@@ -52,7 +52,7 @@ static json_t *text_or_null(bool known, const char *text)
 
 static void add_status(json_t *o, const char *status)
 {
-	static const char *const modes[] = {"off", "strict", "filter"};
+	static const char *const modes[] = { "off", "strict", "filter" };
 	char v[256];
 	bool known = status_get(status, "Seccomp", v, sizeof(v)) && v[0] >= '0' && v[0] <= '2';
 
@@ -95,7 +95,7 @@ static bool ns_inode(pid_t pid, const char *kind, ino_t *ino)
 
 static void add_namespaces(json_t *o, pid_t pid)
 {
-	static const char *const kinds[] = {"pid", "mnt", "uts", "ipc", "user", "cgroup", "net"};
+	static const char *const kinds[] = { "pid", "mnt", "uts", "ipc", "user", "cgroup", "net" };
 	json_t *spaces = json_object();
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
@@ -144,7 +144,7 @@ static int read_mtu(void *arg, struct vt_err *err)
 {
 	struct mtu_query *q = arg;
 	_cleanup_close_ int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	struct ifreq ifr = {0};
+	struct ifreq ifr = { 0 };
 
 	if (fd < 0)
 		return vt_fail_errno(err, "cannot make a socket");
@@ -158,7 +158,7 @@ static int read_mtu(void *arg, struct vt_err *err)
 static void add_interface(json_t *o, pid_t pid, const char *ifname)
 {
 	_cleanup_close_ int ns = -1;
-	struct mtu_query q = {.ifname = ifname};
+	struct mtu_query q = { .ifname = ifname };
 	struct net_offloads off;
 	char path[64];
 	json_t *i = json_pack("{s:s}", "name", ifname);

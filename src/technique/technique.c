@@ -23,8 +23,8 @@
 
 /* Options that every technique takes. */
 static const struct opt_def common_options[] = {
-	{"label", OPT_STRING, NULL, NULL, 0, 0,
-		"its name in tables and figures; lets the same technique appear twice"},
+	{ "label", OPT_STRING, NULL, NULL, 0, 0,
+		"its name in tables and figures; lets the same technique appear twice" },
 	OPT_END,
 };
 
@@ -75,8 +75,8 @@ static int unknown_technique(const char *name, struct vt_err *err)
 
 int technique_parse(struct technique *t, const char *text, struct vt_err *err)
 {
-	_cleanup_spec_ struct spec spec = {0};
-	struct technique fresh = {0};
+	_cleanup_spec_ struct spec spec = { 0 };
+	struct technique fresh = { 0 };
 	const char *label;
 	int r = spec_parse(&spec, text, 0, err);
 
@@ -107,7 +107,7 @@ void technique_release(struct technique *t)
 	opt_release(&t->opts);
 	free(t->text);
 	free(t->label);
-	*t = (struct technique){0};
+	*t = (struct technique){ 0 };
 }
 
 /*
@@ -143,9 +143,9 @@ static int expand_one(const struct technique_ops *ops, const char *opts, bool gl
 
 int technique_expand(const char *text, struct strvec *out, struct vt_err *err)
 {
-	_cleanup_spec_ struct spec spec = {0};
+	_cleanup_spec_ struct spec spec = { 0 };
 	const struct technique_ops *ops;
-	struct vt_err first = {0};
+	struct vt_err first = { 0 };
 	size_t before = out->n;
 	bool named = false;
 	int r = spec_parse(&spec, text, 1, err);
@@ -157,7 +157,7 @@ int technique_expand(const char *text, struct strvec *out, struct vt_err *err)
 		return ops ? expand_one(ops, spec.opts, false, out, err) : unknown_technique(spec.name, err);
 	}
 	for (size_t i = 0; technique_registry[i]; i++) {
-		struct vt_err e = {0};
+		struct vt_err e = { 0 };
 
 		ops = technique_registry[i];
 		if (fnmatch(spec.name, ops->name, 0))
@@ -205,7 +205,7 @@ int technique_prepare(struct technique *t, struct testbed *tb, const struct payl
 
 static void env_init(struct env *env, struct testbed *tb)
 {
-	*env = (struct env){.agent_in = -1, .agent_out = -1, .launcher = CHILD_INIT};
+	*env = (struct env){ .agent_in = -1, .agent_out = -1, .launcher = CHILD_INIT };
 	snprintf(env->bind_address, sizeof(env->bind_address), "0.0.0.0");
 	env->journal_mark = journal_mark(tb->journal);
 	env->started_ns = clock_now_ns();
@@ -244,7 +244,7 @@ int technique_start(struct technique *t, struct testbed *tb, const struct payloa
 
 int technique_stop(struct technique *t, struct testbed *tb, struct env *env, struct vt_err *err)
 {
-	struct vt_err later = {0};
+	struct vt_err later = { 0 };
 	int r = t->ops->stop(t, tb, env, err);
 	int c = env_clear(env, tb, &later);
 

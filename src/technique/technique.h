@@ -4,7 +4,8 @@
  * one kind of environment. An environment is anything that can run our agent with its stdin and stdout
  * piped to us, and that the client can reach at an address.
  *
- * Life: technique_parse → ops->prepare once per campaign → (ops->start → ops->stop) per trial → ops->finish.
+ * Life: technique_parse → ops->prepare once per campaign → (ops->start → ops->stop) per trial →
+ * ops->finish.
  * Everything a provider makes on the host goes into the testbed's journal before it is made, so that a
  * killed campaign is undone without the provider's help. Providers never print, and never see a workload:
  * they meet in src/campaign through capabilities.

@@ -28,22 +28,23 @@
 #define UNIFIED "/sys/fs/cgroup/unified" /* where hybrid layouts have their cgroup2 */
 
 static const struct opt_def oci_options[] = {
-	{"runtime", OPT_STRING, "crun", NULL, 0, 0, "the OCI runtime: a program's name, or an absolute path"},
-	{"net", OPT_ENUM, "bridge", WIRING_CHOICES, 0, 0, "how it hangs on the cable"},
-	{"rootfs", OPT_ENUM, "overlay", "overlay|bind", 0, 0,
-		"overlayfs on the payload, or the payload itself, read-only"},
-	{"pidns", OPT_BOOL, "on", NULL, 0, 0, "its own process ids"},
-	{"mountns", OPT_BOOL, "on", NULL, 0, 0, "its own mounts (off: a plain chroot)"},
-	{"utsns", OPT_BOOL, "on", NULL, 0, 0, "its own host name"},
-	{"ipcns", OPT_BOOL, "on", NULL, 0, 0, "its own System V and POSIX queues"},
-	{"userns", OPT_BOOL, "off", NULL, 0, 0, "its own user ids (mapped one to one)"},
-	{"cgroupns", OPT_BOOL, "on", NULL, 0, 0, "its own view of the cgroups"},
-	{"cgroup", OPT_BOOL, "on", NULL, 0, 0, "a cgroup with device rules, made by the runtime"},
-	{"seccomp", OPT_BOOL, "on", NULL, 0, 0, "a system-call filter (the usual allow-list)"},
-	{"caps", OPT_ENUM, "default", OCI_CAPS_CHOICES, 0, 0, "capabilities left to root"},
-	{"readonly", OPT_BOOL, "off", NULL, 0, 0, "a root that cannot be written (rootfs=bind: always)"},
-	{"cpus", OPT_UINT, NULL, NULL, 1, 1024, "limit: CPUs' worth of time"},
-	{"mem", OPT_SIZE, NULL, NULL, 16 << 20, UINT64_C(1) << 50, "limit: bytes of memory"},
+	{ "runtime", OPT_STRING, "crun", NULL, 0, 0,
+		"the OCI runtime: a program's name, or an absolute path" },
+	{ "net", OPT_ENUM, "bridge", WIRING_CHOICES, 0, 0, "how it hangs on the cable" },
+	{ "rootfs", OPT_ENUM, "overlay", "overlay|bind", 0, 0,
+		"overlayfs on the payload, or the payload itself, read-only" },
+	{ "pidns", OPT_BOOL, "on", NULL, 0, 0, "its own process ids" },
+	{ "mountns", OPT_BOOL, "on", NULL, 0, 0, "its own mounts (off: a plain chroot)" },
+	{ "utsns", OPT_BOOL, "on", NULL, 0, 0, "its own host name" },
+	{ "ipcns", OPT_BOOL, "on", NULL, 0, 0, "its own System V and POSIX queues" },
+	{ "userns", OPT_BOOL, "off", NULL, 0, 0, "its own user ids (mapped one to one)" },
+	{ "cgroupns", OPT_BOOL, "on", NULL, 0, 0, "its own view of the cgroups" },
+	{ "cgroup", OPT_BOOL, "on", NULL, 0, 0, "a cgroup with device rules, made by the runtime" },
+	{ "seccomp", OPT_BOOL, "on", NULL, 0, 0, "a system-call filter (the usual allow-list)" },
+	{ "caps", OPT_ENUM, "default", CAPABILITY_CHOICES, 0, 0, "capabilities left to root" },
+	{ "readonly", OPT_BOOL, "off", NULL, 0, 0, "a root that cannot be written (rootfs=bind: always)" },
+	{ "cpus", OPT_UINT, NULL, NULL, 1, 1024, "limit: CPUs' worth of time" },
+	{ "mem", OPT_SIZE, NULL, NULL, 16 << 20, UINT64_C(1) << 50, "limit: bytes of memory" },
 	OPT_END,
 };
 
@@ -111,7 +112,7 @@ static int oci_find(const struct technique *t, struct oci_state *s, struct vt_er
 
 static int oci_probe(const struct technique *t, struct buf *detail, struct vt_err *err)
 {
-	struct oci_state s = {0};
+	struct oci_state s = { 0 };
 	int r = oci_find(t, &s, err);
 
 	if (r < 0)
@@ -124,7 +125,7 @@ static int oci_probe(const struct technique *t, struct buf *detail, struct vt_er
 
 static int oci_prepare(struct technique *t, struct testbed *tb, const struct payload *p, struct vt_err *err)
 {
-	struct oci_state s = {0}, *kept;
+	struct oci_state s = { 0 }, *kept;
 	int r = oci_find(t, &s, err);
 
 	if (r < 0)
@@ -170,7 +171,7 @@ static int write_bundle(const struct technique *t, struct testbed *tb, const str
 	const struct opt_set *o = &t->opts;
 	_cleanup_free_ char *cgroup = xasprintf("/%s/%s", env->cgroup.path, e->launch.name);
 	_cleanup_free_ char *file = xasprintf("%s/config.json", e->launch.dir);
-	struct rlimit nofile = {1024, 1024};
+	struct rlimit nofile = { 1024, 1024 };
 	json_t *spec;
 	int r = 0;
 
@@ -193,7 +194,7 @@ static int write_bundle(const struct technique *t, struct testbed *tb, const str
 		.userns = opt_bool(o, "userns"),
 		.cgroupns = opt_bool(o, "cgroupns"),
 		.seccomp = opt_bool(o, "seccomp"),
-		.caps = (enum oci_caps)opt_num(o, "caps"),
+		.caps = (enum capability_choice)opt_num(o, "caps"),
 		.cpu = tb->sut.cpu,
 		.cpu_quota = opt_num(o, "cpus"),
 		.mem_bytes = opt_num(o, "mem"),
@@ -237,13 +238,13 @@ static int oci_launch(struct technique *t, struct testbed *tb, const struct env_
 	const struct oci_runtime *rt = &e->state->runtime;
 	_cleanup_free_ char *root = xasprintf("%s/runtime", e->launch.dir);
 	_cleanup_strvec_ struct strvec argv = STRVEC_INIT;
-	struct launch_how how = {.prepare = oci_enter, .arg = e};
+	struct launch_how how = { .prepare = oci_enter, .arg = e };
 	int r = 0;
 
-	strvec_pushv(&argv, (const char *const[]){rt->path, "--root", root, NULL});
+	strvec_pushv(&argv, (const char *const[]){ rt->path, "--root", root, NULL });
 	if (!opt_bool(&t->opts, "cgroup"))
 		strvec_push(&argv, rt->quirks->no_cgroup);
-	strvec_pushv(&argv, (const char *const[]){"run", "--bundle", e->launch.dir, e->launch.name, NULL});
+	strvec_pushv(&argv, (const char *const[]){ "run", "--bundle", e->launch.dir, e->launch.name, NULL });
 	if (!rt->quirks->contained)
 		r = journal_addf(tb->journal, UNDO_COMMAND, err,
 			"%s\x1f--root\x1f%s\x1f"

@@ -24,7 +24,7 @@ int oci_root_make(struct oci_root *root, const char *dir, const char *lower, boo
 {
 	int r;
 
-	*root = (struct oci_root){.lower = lower, .overlay = overlay, .readonly = readonly || !overlay};
+	*root = (struct oci_root){ .lower = lower, .overlay = overlay, .readonly = readonly || !overlay };
 	if (overlay && (strpbrk(dir, ",:\\") || strpbrk(lower, ",:\\")))
 		return vt_fail(err, -EINVAL,
 			"overlayfs cannot take the path '%s' or '%s': it has a ',', ':' or '\\'", dir, lower);
@@ -61,11 +61,11 @@ static int mount_rest(const struct oci_root *root, struct vt_err *err)
 	static const struct {
 		const char *source, *dest, *type;
 	} rest[] = {
-		{"/proc", "proc", NULL},
-		{"/dev", "dev", NULL},
-		{"/sys", "sys", NULL},
-		{"tmpfs", "tmp", "tmpfs"},
-		{"tmpfs", "run", "tmpfs"},
+		{ "/proc", "proc", NULL },
+		{ "/dev", "dev", NULL },
+		{ "/sys", "sys", NULL },
+		{ "tmpfs", "tmp", "tmpfs" },
+		{ "tmpfs", "run", "tmpfs" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rest); i++) {

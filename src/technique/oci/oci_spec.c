@@ -14,88 +14,8 @@
 #include "technique/oci/seccomp.h"
 
 #include <string.h>
-#include <sys/prctl.h>
 
 #define CPU_PERIOD_US 100000
-
-/* By number (linux/capability.h). Nobody can give away what he does not hold: "all" means all of ours. */
-static const char *const all_caps[] = {
-	"CAP_CHOWN",
-	"CAP_DAC_OVERRIDE",
-	"CAP_DAC_READ_SEARCH",
-	"CAP_FOWNER",
-	"CAP_FSETID",
-	"CAP_KILL",
-	"CAP_SETGID",
-	"CAP_SETUID",
-	"CAP_SETPCAP",
-	"CAP_LINUX_IMMUTABLE",
-	"CAP_NET_BIND_SERVICE",
-	"CAP_NET_BROADCAST",
-	"CAP_NET_ADMIN",
-	"CAP_NET_RAW",
-	"CAP_IPC_LOCK",
-	"CAP_IPC_OWNER",
-	"CAP_SYS_MODULE",
-	"CAP_SYS_RAWIO",
-	"CAP_SYS_CHROOT",
-	"CAP_SYS_PTRACE",
-	"CAP_SYS_PACCT",
-	"CAP_SYS_ADMIN",
-	"CAP_SYS_BOOT",
-	"CAP_SYS_NICE",
-	"CAP_SYS_RESOURCE",
-	"CAP_SYS_TIME",
-	"CAP_SYS_TTY_CONFIG",
-	"CAP_MKNOD",
-	"CAP_LEASE",
-	"CAP_AUDIT_WRITE",
-	"CAP_AUDIT_CONTROL",
-	"CAP_SETFCAP",
-	"CAP_MAC_OVERRIDE",
-	"CAP_MAC_ADMIN",
-	"CAP_SYSLOG",
-	"CAP_WAKE_ALARM",
-	"CAP_BLOCK_SUSPEND",
-	"CAP_AUDIT_READ",
-	"CAP_PERFMON",
-	"CAP_BPF",
-	"CAP_CHECKPOINT_RESTORE",
-};
-
-/* What engines leave to root in a container. */
-static const char *const default_caps[] = {
-	"CAP_CHOWN",
-	"CAP_DAC_OVERRIDE",
-	"CAP_FSETID",
-	"CAP_FOWNER",
-	"CAP_MKNOD",
-	"CAP_NET_RAW",
-	"CAP_SETGID",
-	"CAP_SETUID",
-	"CAP_SETFCAP",
-	"CAP_SETPCAP",
-	"CAP_NET_BIND_SERVICE",
-	"CAP_SYS_CHROOT",
-	"CAP_KILL",
-	"CAP_AUDIT_WRITE",
-	NULL,
-};
-
-const char *const *oci_caps_list(enum oci_caps caps)
-{
-	static const char *held[ARRAY_SIZE(all_caps) + 1];
-	static const char *const none[] = {NULL};
-	size_t n = 0;
-
-	if (caps != OCI_CAPS_ALL)
-		return caps == OCI_CAPS_NONE ? none : default_caps;
-	for (size_t i = 0; i < ARRAY_SIZE(all_caps); i++)
-		if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1)
-			held[n++] = all_caps[i];
-	held[n] = NULL;
-	return held;
-}
 
 static bool has_cap(const char *cap, const void *arg)
 {
@@ -115,11 +35,11 @@ static json_t *texts(const char *const *list)
 	return a;
 }
 
-#define TEXTS(...) texts((const char *const[]){__VA_ARGS__, NULL})
+#define TEXTS(...) texts((const char *const[]){ __VA_ARGS__, NULL })
 
 static json_t *process(const struct oci_config *c)
 {
-	const char *const *caps = oci_caps_list(c->caps);
+	const char *const *caps = capability_list(c->caps);
 	json_t *args = c->mountns ? TEXTS(c->agent) : TEXTS(c->chroot, c->root, c->agent);
 
 	/* Inheritable and ambient stay empty, as engines leave them: root gets its permitted ones on exec. */
@@ -172,8 +92,8 @@ static json_t *namespaces(const struct oci_config *c)
 	const struct {
 		bool on;
 		const char *type;
-	} kinds[] = {{c->pidns, "pid"}, {c->mountns, "mount"}, {c->utsns, "uts"}, {c->ipcns, "ipc"},
-		{c->userns, "user"}, {c->cgroupns, "cgroup"}};
+	} kinds[] = { { c->pidns, "pid" }, { c->mountns, "mount" }, { c->utsns, "uts" }, { c->ipcns, "ipc" },
+		{ c->userns, "user" }, { c->cgroupns, "cgroup" } };
 	json_t *a = json_array();
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
@@ -222,7 +142,7 @@ static json_t *linux_part(const struct oci_config *c)
 		json_object_set_new(l, "gidMappings", id_mapping());
 	}
 	if (c->seccomp)
-		json_object_set_new(l, "seccomp", seccomp_profile(has_cap, oci_caps_list(c->caps)));
+		json_object_set_new(l, "seccomp", seccomp_profile(has_cap, capability_list(c->caps)));
 	if (!c->mountns)
 		return l;
 	json_object_set_new(l, "maskedPaths",

@@ -6,12 +6,11 @@
 #ifndef VTAX_TECHNIQUE_OCI_SPEC_H
 #define VTAX_TECHNIQUE_OCI_SPEC_H
 
+#include "technique/capability.h"
+
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-enum oci_caps { OCI_CAPS_DEFAULT, OCI_CAPS_ALL, OCI_CAPS_NONE };
-#define OCI_CAPS_CHOICES "default|all|none" /* in the order of the enum */
 
 struct oci_config {
 	const char *hostname;
@@ -25,7 +24,7 @@ struct oci_config {
 	bool readonly;
 	bool pidns, mountns, utsns, ipcns, userns, cgroupns;
 	bool seccomp;
-	enum oci_caps caps;
+	enum capability_choice caps;
 	int cpu;	    /* cpuset, or -1 */
 	uint64_t cpu_quota; /* CPUs' worth of time, 0: no limit */
 	uint64_t mem_bytes; /* 0: no limit */
@@ -34,8 +33,5 @@ struct oci_config {
 
 /* A new object. */
 json_t *oci_spec(const struct oci_config *c);
-
-/* The names of a container's capabilities, NULL-terminated: static storage. */
-const char *const *oci_caps_list(enum oci_caps caps);
 
 #endif

@@ -9,10 +9,10 @@
 
 static const struct oci_quirks rows[] = {
 	/* crun 1.8 refuses hybrid layouts even with cgroups disabled. */
-	{.name = "crun", .no_cgroup = "--cgroup-manager=disabled", .hide_unified = true, .contained = true},
-	{.name = "runc", .contained = true},
+	{ .name = "crun", .no_cgroup = "--cgroup-manager=disabled", .hide_unified = true, .contained = true },
+	{ .name = "runc", .contained = true },
 };
-static const struct oci_quirks plain = {.name = ""};
+static const struct oci_quirks plain = { .name = "" };
 
 static const struct oci_quirks *quirks_of(const char *version)
 {
@@ -26,7 +26,7 @@ static const struct oci_quirks *quirks_of(const char *version)
 
 int oci_runtime_find(struct oci_runtime *rt, const char *name, struct vt_err *err)
 {
-	struct oci_runtime found = {0};
+	struct oci_runtime found = { 0 };
 	int r = program_find(name, NULL, found.path, sizeof(found.path), err);
 
 	if (r == -ENOENT && !strchr(name, '/'))

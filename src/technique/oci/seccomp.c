@@ -91,24 +91,24 @@ static const char queues[] =
 static const struct {
 	const char *cap, *calls;
 } by_cap[] = {
-	{"CAP_DAC_READ_SEARCH", "open_by_handle_at"},
-	{"CAP_SYS_ADMIN", "bpf clone clone3 fanotify_init fanotify_mark fsconfig fsmount fsopen fspick "
-			  "lookup_dcookie mount "
-			  "mount_setattr move_mount open_tree perf_event_open quotactl quotactl_fd "
-			  "setdomainname sethostname setns "
-			  "syslog umount umount2 unshare"},
-	{"CAP_SYS_BOOT", "reboot"},
-	{"CAP_SYS_CHROOT", "chroot"},
-	{"CAP_SYS_MODULE", "delete_module finit_module init_module"},
-	{"CAP_SYS_PACCT", "acct"},
-	{"CAP_SYS_PTRACE", "kcmp pidfd_getfd process_madvise"},
-	{"CAP_SYS_RAWIO", "iopl ioperm"},
-	{"CAP_SYS_TIME", "clock_adjtime clock_settime clock_settime64 settimeofday stime"},
-	{"CAP_SYS_TTY_CONFIG", "vhangup"},
-	{"CAP_SYS_NICE", "get_mempolicy mbind set_mempolicy set_mempolicy_home_node"},
-	{"CAP_SYSLOG", "syslog"},
-	{"CAP_BPF", "bpf"},
-	{"CAP_PERFMON", "perf_event_open"},
+	{ "CAP_DAC_READ_SEARCH", "open_by_handle_at" },
+	{ "CAP_SYS_ADMIN", "bpf clone clone3 fanotify_init fanotify_mark fsconfig fsmount fsopen fspick "
+			   "lookup_dcookie mount "
+			   "mount_setattr move_mount open_tree perf_event_open quotactl quotactl_fd "
+			   "setdomainname sethostname setns "
+			   "syslog umount umount2 unshare" },
+	{ "CAP_SYS_BOOT", "reboot" },
+	{ "CAP_SYS_CHROOT", "chroot" },
+	{ "CAP_SYS_MODULE", "delete_module finit_module init_module" },
+	{ "CAP_SYS_PACCT", "acct" },
+	{ "CAP_SYS_PTRACE", "kcmp pidfd_getfd process_madvise" },
+	{ "CAP_SYS_RAWIO", "iopl ioperm" },
+	{ "CAP_SYS_TIME", "clock_adjtime clock_settime clock_settime64 settimeofday stime" },
+	{ "CAP_SYS_TTY_CONFIG", "vhangup" },
+	{ "CAP_SYS_NICE", "get_mempolicy mbind set_mempolicy set_mempolicy_home_node" },
+	{ "CAP_SYSLOG", "syslog" },
+	{ "CAP_BPF", "bpf" },
+	{ "CAP_PERFMON", "perf_event_open" },
 };
 
 static void add_names(json_t *names, const char *text)
@@ -154,9 +154,9 @@ json_t *seccomp_profile(bool (*has_cap)(const char *cap, const void *arg), const
 {
 	/* CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET: no new namespaces. */
 	static const uint64_t clone_namespaces = 0x7E020000;
-	static const uint64_t personalities[] = {0x0, 0x0008, 0x20000, 0x20008, 0xffffffff};
+	static const uint64_t personalities[] = { 0x0, 0x0008, 0x20000, 0x20008, 0xffffffff };
 	static const uint64_t af_vsock = 40;
-	const char *const groups[] = {files, memory, processes, events, clocks, sockets, queues};
+	const char *const groups[] = { files, memory, processes, events, clocks, sockets, queues };
 	json_t *calls = json_array(), *names = json_array();
 
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
