@@ -28,12 +28,16 @@ static void flags_case(void)
 
 static int run(int argc, char **argv)
 {
-	if (argc > 1 && strcmp(argv[1], "bash") != 0) {
-		if (strcmp(argv[1], "--help") != 0 && strcmp(argv[1], "-h") != 0)
-			return verb_usage(&verb_completion, "only bash is known, not '%s'", argv[1]);
-		verb_help(&verb_completion, stdout);
-		return EXIT_OK;
-	}
+	const char *arg;
+	int rest, status;
+
+	verb_next(&verb_completion, argc, argv, &arg, &rest, &status);
+	if (status >= 0)
+		return status;
+	if (argc - rest > 1)
+		return verb_usage(&verb_completion, "one shell at a time");
+	if (argc - rest == 1 && strcmp(argv[rest], "bash") != 0)
+		return verb_usage(&verb_completion, "only bash is known, not '%s'", argv[rest]);
 	printf("# bash completion for vtax; made by 'vtax completion bash'\n_vtax()\n{\n");
 	printf("\tlocal cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} verb=${COMP_WORDS[1]} flags=\n");
 	words("verbs");

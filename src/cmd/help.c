@@ -94,14 +94,17 @@ static void workload_help(const struct workload_ops *ops)
 
 static int run(int argc, char **argv)
 {
-	const char *word = argc > 1 ? argv[1] : NULL;
+	const char *word, *arg;
+	int rest, status;
 
+	verb_next(&verb_help_verb, argc, argv, &arg, &rest, &status);
+	if (status >= 0)
+		return status;
+	if (argc - rest > 1)
+		return verb_usage(&verb_help_verb, "one thing at a time");
+	word = argv[rest];
 	if (!word) {
 		overview(stdout);
-		return EXIT_OK;
-	}
-	if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
-		verb_help(&verb_help_verb, stdout);
 		return EXIT_OK;
 	}
 	if (strcmp(word, "plan") == 0) {

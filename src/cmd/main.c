@@ -98,23 +98,41 @@ static const struct flag *flag_of(const struct verb *v, int c)
 static int unknown_flag(const struct verb *v, const char *word)
 {
 	const char *names[MAX_FLAGS], *near;
+	char name[64];
 	size_t n = 0;
 
+	snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
 	if (strncmp(word, "--", 2) != 0)
-		return verb_usage(v, "no such flag '%s'", word);
+		return verb_usage(v, "no such flag '%s'", name);
 	for (const struct flag *f = v->flags; f && f->name && n < MAX_FLAGS; f++)
 		names[n++] = f->name;
-	near = suggest_nearest(word + 2, names, n);
+	near = suggest_nearest(name + 2, names, n);
 	if (near)
-		return verb_usage(v, "no such flag '%s': did you mean '--%s'?", word, near);
-	return verb_usage(v, "no such flag '%s'", word);
+		return verb_usage(v, "no such flag '%s': did you mean '--%s'?", name, near);
+	return verb_usage(v, "no such flag '%s'", name);
+}
+
+/*
+ * What getopt did not like. It has just stepped over a long flag; of a group of letters it may still be inside, and
+ * names the letter in optopt. (Where optind was before the call says nothing: operands may stand in between.)
+ */
+static int bad_flag(const struct verb *v, int c, char **argv)
+{
+	char letter[] = { '-', (char)optopt, '\0' };
+	const char *word = optopt > 0 && optopt < 256 ? letter : argv[optind - 1];
+
+	if (c == ':')
+		return verb_usage(v, "'%s' needs an argument", word);
+	if (optopt >= 256)
+		return verb_usage(v, "'--%s' takes no argument", v->flags[optopt - 256].name);
+	return unknown_flag(v, word);
 }
 
 const struct flag *verb_next(const struct verb *v, int argc, char **argv, const char **arg, int *rest, int *status)
 {
 	struct option longs[MAX_FLAGS + 2];
 	char shorts[2 * MAX_FLAGS + 4];
-	int at = optind, c;
+	int c;
 
 	getopt_tables(v, longs, shorts);
 	opterr = 0;
@@ -124,11 +142,9 @@ const struct flag *verb_next(const struct verb *v, int argc, char **argv, const 
 	*status = -1;
 	if (c == 'h') {
 		verb_help(v, stdout);
-		*status = verb_finish(EXIT_OK);
-	} else if (c == ':') {
-		*status = verb_usage(v, "'%s' needs an argument", argv[at < argc ? at : argc - 1]);
-	} else if (c == '?') {
-		*status = unknown_flag(v, argv[at < argc ? at : argc - 1]);
+		*status = EXIT_OK;
+	} else if (c == ':' || c == '?') {
+		*status = bad_flag(v, c, argv);
 	}
 	return *status >= 0 || c == -1 ? NULL : flag_of(v, c);
 }
@@ -157,7 +173,7 @@ int main(int argc, char **argv)
 		char *help[] = { (char *)"help", NULL };
 
 		verb_help_verb.run(1, help);
-		return argc < 2 ? EXIT_USAGE : verb_finish(EXIT_OK);
+		return verb_finish(argc < 2 ? EXIT_USAGE : EXIT_OK);
 	}
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
 		printf("vtax %s\n", VTAX_VERSION);
