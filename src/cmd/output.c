@@ -28,6 +28,7 @@ static int put(const char *where, const struct buf *b, struct vt_err *err)
 {
 	if (strcmp(where, "-") == 0) {
 		fwrite(buf_str(b), 1, b->len, stdout);
+		fflush(stdout); /* before what stderr says next, where both go to one file */
 		return 0;
 	}
 	return buf_write_file(b, where, 0644, err);
