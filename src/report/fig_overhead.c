@@ -37,6 +37,7 @@ static const struct panel_def {
 struct panel {
 	const char *title, *metric;
 	double lo, hi; /* of the x axis, % */
+	bool cut;      /* some bars are longer than shown */
 };
 
 static bool has_overheads(const struct report *r, size_t first, const char *metric)
@@ -85,40 +86,88 @@ static const char *colour(enum verdict v)
 				   : "0xA0A0A0";
 }
 
+/* The right end of a row's bar and whisker, %; NaN without an overhead. */
+static double right_end(const struct report_cell *row)
+{
+	return row && row->overhead.n ? fmax(fmax(100 * row->overhead.ratio, 100 * row->overhead.hi), 0)
+				      : NAN;
+}
+
+static int rising(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/*
+ * Where bars are cut: one emulated technique at 600 % would press all others against zero. A bar is cut when
+ * it is more than four times as long as the one before it and that one, with at least half of all, is kept.
+ * INFINITY: none.
+ */
+static double cut_at(const struct report *r, size_t first, const char *metric)
+{
+	size_t end = report_next(r, first), n = 0;
+	_cleanup_free_ double *ends = xcalloc(end - first, sizeof *ends);
+
+	for (size_t c = first; c < end; c++) {
+		double v = right_end(report_row(r, &r->cells[c], metric));
+
+		if (!isnan(v))
+			ends[n++] = v;
+	}
+	qsort(ends, n, sizeof *ends, rising);
+	for (size_t i = n / 2; n && i + 1 < n; i++) {
+		if (ends[i + 1] > 4 * fmax(ends[i], 5))
+			return 1.7 * fmax(ends[i], 5);
+	}
+	return INFINITY;
+}
+
+static void row_data(struct script *s, struct panel *p, const struct report_cell *row, size_t y, double cut)
+{
+	const struct overhead *o = row ? &row->overhead : NULL;
+	double right = right_end(row);
+	char text[48];
+	bool is_cut;
+
+	if (isnan(right)) {
+		buf_printf(&s->dat, "%zu NaN NaN NaN 0xA0A0A0 NaN 0 \"%s\"\n", y,
+			!row || row->verdict == VERDICT_NOT_RUN ? "not run" : "no ratio");
+		return;
+	}
+	is_cut = 100 * o->ratio > cut;
+	right = fmin(right, cut);
+	p->cut = p->cut || is_cut;
+	/* fmin and fmax ignore the NaN of an interval that does not exist. */
+	p->lo = fmin(p->lo, fmin(100 * o->ratio, 100 * o->lo));
+	p->hi = fmax(p->hi, right);
+	units_percent(text, sizeof text, o->ratio);
+	buf_printf(&s->dat, "%zu %.6g %.6g %.6g %s %.6g %.6g \"%s%s\"\n", y, 100 * o->ratio, 100 * o->lo,
+		100 * o->hi, colour(row->verdict), fmin(100 * o->ratio, cut), right, is_cut ? "» " : "",
+		text);
+}
+
 /* One block of data (gnuplot's `index`): a line per technique, and the panel's range with room for the
  * numbers. */
 static void panel_data(struct script *s, struct panel *p)
 {
 	const struct report *r = s->r;
 	size_t first = s->f->first_cell, end = report_next(r, first), y = 0;
-	double lo = 0, hi = 0, right, span;
+	double cut = cut_at(r, first, p->metric), span;
 
-	buf_printf(&s->dat, "# %s\n# line overhead_%% low_%% high_%% colour text_at text\n", p->metric);
+	p->lo = p->hi = 0;
+	p->cut = false;
+	buf_printf(
+		&s->dat, "# %s\n# line overhead_%% low_%% high_%% colour bar_%% text_at text\n", p->metric);
 	for (size_t c = first; c < end; c++) {
-		const struct report_cell *row = report_row(r, &r->cells[c], p->metric);
-		const struct overhead *o = row ? &row->overhead : NULL;
-		char text[48];
-
-		if (r->cells[c].technique == r->baseline_technique)
-			continue;
-		if (o && o->n) {
-			units_percent(text, sizeof text, o->ratio);
-			/* fmin and fmax ignore the NaN of an interval that does not exist. */
-			lo = fmin(lo, fmin(100 * o->ratio, 100 * o->lo));
-			right = fmax(fmax(100 * o->ratio, 100 * o->hi), 0);
-			hi = fmax(hi, right);
-			buf_printf(&s->dat, "%zu %.6g %.6g %.6g %s %.6g \"%s\"\n", y, 100 * o->ratio,
-				100 * o->lo, 100 * o->hi, colour(row->verdict), right, text);
-		} else {
-			buf_printf(&s->dat, "%zu NaN NaN NaN 0xA0A0A0 0 \"%s\"\n", y,
-				!row || row->verdict == VERDICT_NOT_RUN ? "not run" : "no ratio");
-		}
-		y++;
+		if (r->cells[c].technique != r->baseline_technique)
+			row_data(s, p, report_row(r, &r->cells[c], p->metric), y++, cut);
 	}
 	buf_puts(&s->dat, "\n\n");
-	span = fmax(hi - lo, 2);
-	p->lo = lo - (lo < 0 ? 0.06 * span : 0.02 * span);
-	p->hi = hi + 0.42 * span;
+	span = fmax(p->hi - p->lo, 2);
+	p->lo -= p->lo < 0 ? 0.06 * span : 0.02 * span;
+	p->hi += (p->cut ? 0.62 : 0.44) * span;
 }
 
 /* A step of 1, 2 or 5 times a power of ten that gives about four ticks. */
@@ -130,7 +179,7 @@ static double tick(double span)
 }
 
 /* In screen coordinates, so with the first panel only: with each it would be drawn over itself. */
-static void legend(struct script *s)
+static void legend(struct script *s, bool cut)
 {
 	const struct {
 		const char *colour, *text;
@@ -145,7 +194,7 @@ static void legend(struct script *s)
 		buf_printf(&s->gp, "' at screen %.4f,%.4f left textcolor rgb '%s'\n",
 			(double)parts[i].at / s->width, 14.0 / s->height, parts[i].colour);
 	}
-	buf_puts(&s->gp, "\tset label 5 'whiskers: 95 % intervals'");
+	buf_printf(&s->gp, "\tset label 5 'whiskers: 95 %% intervals%s'", cut ? "; » longer than drawn" : "");
 	buf_printf(&s->gp, " at screen %.4f,%.4f right textcolor rgb '#555555'\n",
 		(s->width - 20.0) / s->width, 14.0 / s->height);
 }
@@ -174,14 +223,14 @@ static void panel_plot(struct script *s, const struct panel *p, size_t i, size_t
 	buf_printf(gp, "\tset title panel_%zu offset 0,-0.6\n", i);
 	buf_printf(gp, "\tset xrange [%.6g:%.6g]\n\tset xtics %.6g\n", p->lo, p->hi, tick(p->hi - p->lo));
 	buf_printf(gp,
-		"\tplot '%s.dat' index %zu using 2:1:(0):2:($1-0.34):($1+0.34):5 with boxxyerror"
+		"\tplot '%s.dat' index %zu using 6:1:(0):6:($1-0.34):($1+0.34):5 with boxxyerror"
 		" fillstyle solid 0.85 noborder linecolor rgb variable, \\\n",
 		stem, i);
 	buf_printf(gp,
-		"\t\t'%s.dat' index %zu using 2:1:3:4 with xerrorbars pointtype 0 linewidth 1.3"
+		"\t\t'%s.dat' index %zu using ($6<$2?NaN:$2):1:3:4 with xerrorbars pointtype 0 linewidth 1.3"
 		" linecolor rgb '#222222', \\\n",
 		stem, i);
-	buf_printf(gp, "\t\t'%s.dat' index %zu using 6:1:7 with labels left offset 0.6,0\n", stem, i);
+	buf_printf(gp, "\t\t'%s.dat' index %zu using 7:1:8 with labels left offset 0.6,0\n", stem, i);
 	if (i == 0)
 		buf_puts(gp, "\tunset label\n");
 }
@@ -215,10 +264,13 @@ int figure_overhead(struct script *s, struct vt_err *err)
 	size_t first = s->f->first_cell, n = choose(r, first, panels), lines;
 	struct label_room room = script_label_room(r, first, report_next(r, first), WRAP);
 	size_t columns = n < COLUMNS ? n : COLUMNS, rows = (n + columns - 1) / columns;
+	bool cut = false;
 	double left, line_px = room.lines > 1 ? 36 : 24;
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		panel_data(s, &panels[i]);
+		cut = cut || panels[i].cut;
+	}
 	names(s, panels, n, &lines);
 	left = (double)room.columns * CHAR_PX + 24;
 	s->width = columns == 1 ? 700 : WIDTH;
@@ -236,7 +288,7 @@ int figure_overhead(struct script *s, struct vt_err *err)
 	buf_puts(&s->gp,
 		"\tset grid noytics\n\tset arrow 1 from 0, graph 0 to 0, graph 1 nohead front linewidth 1.2"
 		" linecolor rgb '#222222'\n");
-	legend(s);
+	legend(s, cut);
 	for (size_t i = 0; i < n; i++)
 		panel_plot(s, &panels[i], i, lines);
 	buf_puts(&s->gp, "\n\tunset multiplot\n");

@@ -105,8 +105,7 @@ int figure_drift(struct script *s, struct vt_err *err)
 
 	drift_data(s, m, &d);
 	s->width = WIDTH;
-	s->height = 130 + (unsigned)(end - first) * (room.lines > 1 ? 34 : 20);
-	s->height = s->height < 340 ? 340 : s->height;
+	s->height = 340;
 	script_text(s, "heading", title);
 	for (size_t c = first; c < end; c++) {
 		snprintf(name, sizeof name, "label_%zu", c - first);

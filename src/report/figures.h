@@ -63,7 +63,8 @@ struct label_room {
 };
 struct label_room script_label_room(const struct report *r, size_t first, size_t end, size_t wrap);
 
-/* Title "heading", and room for a key of n entries to the right of the plot. */
+/* Title "heading", and a key of n entries to the right of the plot; the figure becomes as high as the key
+ * needs. */
 void script_key(struct script *s, struct label_room room, size_t n);
 
 #endif

@@ -92,6 +92,12 @@ static void summary(const struct report *r, struct buf *out)
 		buf_puts(out, "</li>\n");
 	}
 	buf_puts(out, "</ul>\n");
+	if (r->ncells && report_next(r, 0) < r->ncells) {
+		buf_puts(out, "<h3>At a glance</h3>\n<p class=\"soft\">Overhead of the primary metric of "
+			      "each workload; the "
+			      "baseline's own value.</p>\n");
+		html_glance(r, out);
+	}
 	for (size_t c = 0; c < r->ncells; c = report_next(r, c)) {
 		buf_puts(out, "<h3>");
 		text_html(out, r->cells[c].workload_text);

@@ -15,6 +15,8 @@ void html_text(struct buf *out, const char *fmt, ...) __attribute__((format(prin
 extern const char html_style[];	 /* the style sheet */
 extern const char html_method[]; /* "how to read this" */
 
+/* Techniques by workloads: the overhead of each primary metric. */
+void html_glance(const struct report *r, struct buf *out);
 void html_short_table(const struct report *r, size_t first_cell, struct buf *out);
 void html_long_table(const struct report *r, size_t first_cell, struct buf *out);
 void html_invalid_trials(const struct report *r, struct buf *out);

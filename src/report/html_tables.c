@@ -28,6 +28,21 @@ static void cell(struct buf *out, const char *class, const char *text)
 	buf_puts(out, "</td>");
 }
 
+/* Option lists may break after each comma, and elsewhere only if they must. */
+static void name_cell(struct buf *out, const char *class, const char *name)
+{
+	_cleanup_buf_ struct buf text = BUF_INIT(1 << 16);
+
+	text_html(&text, name);
+	buf_printf(out, "<td class=\"%s\">", class);
+	for (const char *p = buf_str(&text); *p; p++) {
+		buf_add(out, p, 1);
+		if (*p == ',')
+			buf_puts(out, "<wbr>");
+	}
+	buf_puts(out, "</td>");
+}
+
 static void head(struct buf *out, const char *const *titles)
 {
 	buf_puts(out, "<div class=\"scroll\"><table>\n<thead><tr>");
@@ -137,7 +152,7 @@ void html_short_table(const struct report *r, size_t first_cell, struct buf *out
 		const struct report_cell *row = report_row(r, &r->cells[c], m->name);
 
 		buf_puts(out, row && row->verdict == VERDICT_BASELINE ? "<tr class=\"base\">" : "<tr>");
-		cell(out, "name", r->cells[c].technique_label);
+		name_cell(out, "name", r->cells[c].technique_label);
 		if (!row || row->verdict == VERDICT_NOT_RUN) {
 			not_run_cells(out, 6, row ? row->reason : "no trial was run yet");
 		} else {
@@ -156,13 +171,68 @@ void html_short_table(const struct report *r, size_t first_cell, struct buf *out
 	tail(out);
 }
 
+static void glance_cell(const struct report_cell *row, struct buf *out)
+{
+	char text[96];
+	bool sure;
+
+	if (!row || row->verdict == VERDICT_NOT_RUN) {
+		buf_puts(out, "<td title=\"");
+		text_html(out, row ? row->reason : "");
+		buf_puts(out, "\" class=\"ci\">not run</td>");
+		return;
+	}
+	if (row->verdict == VERDICT_BASELINE) {
+		units_format(text, sizeof text, row->values.mean, row->metric->unit);
+		cell(out, "ci", text);
+		return;
+	}
+	report_overhead_text(text, sizeof text, &row->overhead);
+	buf_puts(out, "<td title=\"");
+	text_html(out, text);
+	units_percent(text, sizeof text, row->overhead.ratio);
+	sure = row->verdict == VERDICT_TAX || row->verdict == VERDICT_GAIN || row->overhead.n == 0;
+	buf_printf(out,
+		sure ? "\"><span class=\"v %s\">%s</span></td>" : "\"><span class=\"v %s\">(%s)</span></td>",
+		verdict_name(row->verdict), text);
+}
+
+void html_glance(const struct report *r, struct buf *out)
+{
+	size_t end = r->ncells ? report_next(r, 0) : 0;
+
+	buf_puts(out, "<div class=\"scroll\"><table>\n<thead><tr><th>technique</th>");
+	for (size_t c = 0; c < r->ncells; c = report_next(r, c)) {
+		buf_puts(out, "<th>");
+		text_html(out, r->cells[c].workload_text);
+		buf_puts(out, "</th>");
+	}
+	buf_puts(out, "</tr></thead>\n<tbody>\n");
+	for (size_t t = 0; t < end; t++) {
+		buf_puts(
+			out, r->cells[t].technique == r->baseline_technique ? "<tr class=\"base\">" : "<tr>");
+		name_cell(out, "name", r->cells[t].technique_label);
+		for (size_t c = 0; c < r->ncells; c = report_next(r, c)) {
+			const struct store_metric_def *m = report_primary(r, r->cells[c].workload_name);
+			size_t i = c;
+
+			while (i < report_next(r, c) && r->cells[i].technique != r->cells[t].technique)
+				i++;
+			glance_cell(m && i < report_next(r, c) ? report_row(r, &r->cells[i], m->name) : NULL,
+				out);
+		}
+		buf_puts(out, "</tr>\n");
+	}
+	tail(out);
+}
+
 static void long_row(const struct report *r, const struct report_cell *row, struct buf *out)
 {
 	const double extra[] = { row->values.median, row->values.sd, row->values.min, row->values.max };
 	char text[64];
 
 	buf_puts(out, row->verdict == VERDICT_BASELINE ? "<tr class=\"base\">" : "<tr>");
-	cell(out, "name", row->cell->technique_label);
+	name_cell(out, "name", row->cell->technique_label);
 	if (row->verdict == VERDICT_NOT_RUN) {
 		not_run_cells(out, 9, row->reason);
 	} else {
@@ -220,7 +290,7 @@ void html_invalid_trials(const struct report *r, struct buf *out)
 			continue;
 		buf_puts(out, "<tr>");
 		cell(out, "", t->cell->workload_text);
-		cell(out, "name l", t->cell->technique_label);
+		name_cell(out, "name l", t->cell->technique_label);
 		buf_printf(out, "<td>%u</td><td class=\"why\">", t->t.block + 1);
 		text_html(out, t->t.reason ? t->t.reason : "");
 		for (size_t g = 0; g < t->ngates; g++) {
@@ -250,7 +320,7 @@ void html_not_run(const struct report *r, struct buf *out)
 		any = true;
 		buf_puts(out, "<tr>");
 		cell(out, "", row->cell->workload_text);
-		cell(out, "name l", row->cell->technique_label);
+		name_cell(out, "name l", row->cell->technique_label);
 		cell(out, "why", row->reason);
 		buf_puts(out, "</tr>\n");
 	}
@@ -278,7 +348,7 @@ void html_all_trials(const struct report *r, struct buf *out)
 		buf_printf(out, "<tr><td>%u</td><td>%u</td><td>%u</td>", t->t.sequence + 1, t->t.block + 1,
 			t->t.position + 1);
 		cell(out, "l", t->cell->workload_text);
-		cell(out, "name l", t->cell->technique_label);
+		name_cell(out, "name l", t->cell->technique_label);
 		cell(out, "l", t->t.started_at);
 		cell(out, "", took);
 		cell(out, "", value);

@@ -172,13 +172,14 @@ void report_overhead_text(char *out, size_t size, const struct overhead *o)
 /* Collects what the sentence says about one kind of verdict. */
 struct group {
 	size_t n;
-	const struct report_cell *least, *most;
+	const struct report_cell *first, *last, *least, *most;
 };
 
 static void group_add(struct group *g, const struct report_cell *row)
 {
+	g->last = row;
 	if (!g->n++) {
-		g->least = g->most = row;
+		g->first = g->least = g->most = row;
 		return;
 	}
 	if (row->overhead.ratio < g->least->overhead.ratio)
@@ -203,12 +204,18 @@ static void say_range(struct buf *out, const struct group *g, const char *one, c
 			g->least->cell->technique_label, most, g->most->cell->technique_label);
 }
 
-static void say_count(struct buf *out, size_t n, const char *only, const char *one, const char *many)
+/* One or two techniques by name, more by number. */
+static void say_count(struct buf *out, const struct group *g, const char *one, const char *many)
 {
-	if (n == 1)
-		buf_printf(out, "%s%s %s", out->len ? "; " : "", only, one);
-	else if (n)
-		buf_printf(out, "%s%zu %s", out->len ? "; " : "", n, many);
+	const char *sep = out->len ? "; " : "";
+
+	if (g->n == 1)
+		buf_printf(out, "%s%s %s", sep, g->last->cell->technique_label, one);
+	else if (g->n == 2)
+		buf_printf(out, "%s%s and %s %s", sep, g->first->cell->technique_label,
+			g->last->cell->technique_label, many);
+	else if (g->n)
+		buf_printf(out, "%s%zu techniques %s", sep, g->n, many);
 }
 
 void report_finding(const struct report *r, size_t first_cell, struct buf *out)
@@ -225,16 +232,13 @@ void report_finding(const struct report *r, size_t first_cell, struct buf *out)
 		if (row)
 			group_add(&by[row->verdict], row);
 	}
-	snprintf(none, sizeof none, "techniques show no tax above %g %%", r->margin * 100);
+	snprintf(none, sizeof none, "show no tax above %g %%", r->margin * 100);
 	snprintf(none_one, sizeof none_one, "shows no tax above %g %%", r->margin * 100);
 	say_range(&text, &by[VERDICT_TAX], "costs", "cost");
 	say_range(&text, &by[VERDICT_GAIN], "is better than the baseline:", "are better than the baseline:");
-#define LABEL(v) (by[v].n ? by[v].least->cell->technique_label : "")
-	say_count(&text, by[VERDICT_NONE].n, LABEL(VERDICT_NONE), none_one, none);
-	say_count(&text, by[VERDICT_INCONCLUSIVE].n, LABEL(VERDICT_INCONCLUSIVE), "is inconclusive",
-		"are inconclusive");
-	say_count(&text, by[VERDICT_NOT_RUN].n, LABEL(VERDICT_NOT_RUN), "did not run", "did not run");
-#undef LABEL
+	say_count(&text, &by[VERDICT_NONE], none_one, none);
+	say_count(&text, &by[VERDICT_INCONCLUSIVE], "is inconclusive", "are inconclusive");
+	say_count(&text, &by[VERDICT_NOT_RUN], "did not run", "did not run");
 	buf_puts(out, text.len ? buf_str(&text) : "nothing to compare with the baseline");
 	buf_puts(out, ".");
 }

@@ -105,7 +105,11 @@ struct label_room script_label_room(const struct report *r, size_t first, size_t
 
 void script_key(struct script *s, struct label_room room, size_t n)
 {
-	double x = 1 - ((double)room.columns * CHAR_PX + 50) / s->width;
+	unsigned need = 80 + (unsigned)n * (room.lines > 1 ? 32 : 25);
+	double x;
+
+	s->height = s->height < need ? need : s->height;
+	x = 1 - ((double)room.columns * CHAR_PX + 62) / s->width;
 
 	buf_puts(&s->gp, "set title heading font ',15'\n");
 	buf_printf(&s->gp, "set rmargin at screen %.4f\nset tmargin at screen %.4f\n", x - 0.008,
@@ -113,7 +117,7 @@ void script_key(struct script *s, struct label_room room, size_t n)
 	buf_printf(&s->gp,
 		"set key at screen %.4f,%.4f left top vertical maxrows %zu Left reverse samplen 1.6 spacing "
 		"%s\n",
-		x, 1 - 44.0 / s->height, n, room.lines > 1 ? "1.9" : "1.25");
+		x, 1 - 44.0 / s->height, n, room.lines > 1 ? "1.6" : "1.25");
 }
 
 void script_loop(struct script *s)
