@@ -56,12 +56,8 @@ static void value(const json_t *j, unsigned depth, struct buf *out)
 	buf_puts(out, "<dl>");
 	json_object_foreach((json_t *)(uintptr_t)j, key, v)
 	{
-		_cleanup_free_ char *name = xstrdup(key);
-
-		for (char *p = name; *p; p++)
-			*p = *p == '_' ? ' ' : *p;
 		buf_puts(out, "<dt>");
-		text_html(out, name);
+		text_html(out, key);
 		buf_puts(out, "</dt><dd>");
 		value(v, depth + 1, out);
 		buf_puts(out, "</dd>\n");
