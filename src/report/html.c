@@ -201,7 +201,9 @@ int report_html(const struct report *r, const char *dir, struct vt_err *err)
 	left_out(r, &out);
 	order(r, dir, list, n, &out);
 	heading(&out, "machine", "The machine");
+	buf_puts(&out, "<div class=\"facts\">");
 	html_json(r->campaign.fingerprint, &out);
+	buf_puts(&out, "</div>\n");
 	heading(&out, "method", "How to read this");
 	buf_puts(&out, html_method);
 	repeat(r, &out);

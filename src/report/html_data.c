@@ -33,8 +33,31 @@ static void scalar(const json_t *j, struct buf *out)
 	text_html(out, text ? text : "");
 }
 
-/* 64-character digests and the like read better in a fixed font, but need no decoration: names and values
- * only. */
+/* "level 1, type Data, size 48K": an object of plain values on one line, as a list of such objects reads
+ * best. */
+static bool one_line(const json_t *j, struct buf *out)
+{
+	const char *key, *sep = "";
+	json_t *v;
+
+	if (!json_is_object(j))
+		return false;
+	json_object_foreach((json_t *)(uintptr_t)j, key, v)
+	{
+		if (!is_scalar(v))
+			return false;
+	}
+	json_object_foreach((json_t *)(uintptr_t)j, key, v)
+	{
+		buf_printf(out, "%s<span class=\"ci\">", sep);
+		text_html(out, key);
+		buf_puts(out, "</span> ");
+		scalar(v, out);
+		sep = ", ";
+	}
+	return true;
+}
+
 static void value(const json_t *j, unsigned depth, struct buf *out)
 {
 	const char *key;
@@ -49,7 +72,8 @@ static void value(const json_t *j, unsigned depth, struct buf *out)
 		json_array_foreach(j, i, v)
 		{
 			buf_puts(out, i ? (is_scalar(v) ? ", " : "<br>") : "");
-			value(v, depth + 1, out);
+			if (!one_line(v, out))
+				value(v, depth + 1, out);
 		}
 		return;
 	}

@@ -68,6 +68,7 @@ const char html_style[] =
 	"dl{display:grid;grid-template-columns:minmax(120px,max-content) 1fr;gap:2px 18px;margin:6px "
 	"0;font-size:14px}\n"
 	"dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere;min-width:0}dd dl{margin:0}\n"
+	".facts>dl{gap:6px 18px}.facts>dl>dt,.facts>dl>dd{border-top:1px solid var(--line);padding-top:6px}\n"
 	"footer{margin-top:60px;padding-bottom:40px;border-top:1px solid "
 	"var(--line);font-size:13px;color:var(--soft)}\n"
 	"@media "
