@@ -139,6 +139,30 @@ static int fingerprint(struct campaign *c, char **text, struct vt_err *err)
 	return *text ? 0 : vt_fail(err, -ENOMEM, "the fingerprint cannot be written as JSON");
 }
 
+static int put_rows(struct campaign *c, const struct store_campaign *sc, struct vt_err *err)
+{
+	int r = store_campaign_put(c->store, sc, err);
+
+	for (size_t w = 0; r == 0 && w < c->nworkloads; w++)
+		r = put_metrics(c, c->workloads[w].ops, err);
+	return r < 0 ? r : put_cells(c, err);
+}
+
+/* All or nothing, and one flush to the disk instead of one per row. */
+static int put_plan(struct campaign *c, const struct store_campaign *sc, struct vt_err *err)
+{
+	int r = store_begin(c->store, err);
+
+	if (r < 0)
+		return r;
+	r = put_rows(c, sc, err);
+	if (r == 0)
+		r = store_commit(c->store, err);
+	if (r < 0)
+		store_rollback(c->store);
+	return r;
+}
+
 int record_plan(struct campaign *c, struct vt_err *err)
 {
 	_cleanup_free_ char *plan = NULL, *print = NULL;
@@ -158,15 +182,7 @@ int record_plan(struct campaign *c, struct vt_err *err)
 	snprintf(sc.baseline, sizeof sc.baseline, "%s", c->techniques[c->baseline].label);
 	sc.plan = plan;
 	sc.fingerprint = print;
-	r = store_campaign_put(c->store, &sc, err);
-	if (r < 0)
-		return r;
-	for (size_t w = 0; w < c->nworkloads; w++) {
-		r = put_metrics(c, c->workloads[w].ops, err);
-		if (r < 0)
-			return r;
-	}
-	return put_cells(c, err);
+	return put_plan(c, &sc, err);
 }
 
 static int put_values(struct store *s, int64_t id, const struct trial_result *r, struct vt_err *err)
