@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The undo journal: its text with hostile bytes, what it refuses to undo, and (as root) real namespaces, mounts,
- * cgroups and processes left by children that are killed at any moment.
+ * The undo journal: its text with hostile bytes, what it refuses to undo, and (as root) real namespaces,
+ * mounts, cgroups and processes left by children that are killed at any moment.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -85,9 +85,10 @@ static const char *in(const char *dir, const char *name)
 	static char text[4][256];
 	static unsigned next;
 	char *t = text[next++ % 4];
+	char joined[sizeof text[0]]; /* dir may itself be one of the buffers */
 
-	snprintf(t, sizeof text[0], "%s/%s", dir, name);
-	return t;
+	snprintf(joined, sizeof joined, "%s/%s", dir, name);
+	return memcpy(t, joined, sizeof joined);
 }
 
 static struct journal *begin(const char *id)
@@ -114,7 +115,8 @@ static void test_lines_survive_odd_bytes(void **arg)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT(100000);
 	_cleanup_journal_text_ struct journal_text t = JOURNAL_TEXT_INIT;
-	static const char *const args[] = { "plain", "a b", "\\", "\\x41", "new\nline", "\x1f\x01\x7f\xff", "ü" };
+	static const char *const args[] = { "plain", "a b", "\\", "\\x41", "new\nline", "\x1f\x01\x7f\xff",
+		"ü" };
 	char all[256];
 
 	for (int i = 1; i < 256; i++)
@@ -158,12 +160,14 @@ static void test_half_written_line(void **arg)
 
 static void test_damaged_lines(void **arg)
 {
-	static const char *const bad[] = { "", "file", "file ", "files /a", " file /a", "file  /a", "file /a b", "file /a\\",
-		"file /a\\x4", "file /a\\xZZ", "file /a\\x00b", "file /a\\x4A", "file\t/a", "FILE /a", "file /\xc3\xbc" };
+	static const char *const bad[] = { "", "file", "file ", "files /a", " file /a", "file  /a",
+		"file /a b", "file /a\\", "file /a\\x4", "file /a\\xZZ", "file /a\\x00b", "file /a\\x41",
+		"file /a\\x0A", "file\t/a", "FILE /a", "file /\xc3\xbc" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		_cleanup_journal_text_ struct journal_text t = JOURNAL_TEXT_INIT;
-		_cleanup_free_ char *text = xasprintf("vtax-journal 1 ab 1 2\nfile /1\n%s\nfile /2\n", bad[i]);
+		_cleanup_free_ char *text =
+			xasprintf("vtax-journal 1 ab 1 2\nfile /1\n%s\nfile /2\n", bad[i]);
 
 		assert_int_equal(journal_parse(&t, text, strlen(text)), 0);
 		assert_int_equal(t.n, 2);
@@ -192,31 +196,79 @@ static void test_hostile_undos_are_refused(void **arg)
 		enum undo_kind kind;
 		const char *arg;
 	} bad[] = {
-		{ UNDO_FILE, "/etc/passwd" }, { UNDO_FILE, "relative" }, { UNDO_FILE, "/s" }, { UNDO_FILE, "/s/" },
-		{ UNDO_FILE, "/s/../etc/passwd" }, { UNDO_FILE, "/s/./x" }, { UNDO_FILE, "/s//x" },
-		{ UNDO_FILE, "/sx/y" }, { UNDO_FILE, "/s/lock" }, { UNDO_FILE, "/run/vtaxx/y" },
-		{ UNDO_FILE, "/run/vtax" }, { UNDO_FILE, "/run/netns/other" }, { UNDO_FILE, "/run/netns/vtax/../x" },
-		{ UNDO_FILE, "/run/netns/vtax-1/x" }, { UNDO_TREE, "/" }, { UNDO_TREE, "/s" }, { UNDO_TREE, "/run/vtax" },
-		{ UNDO_TREE, "/home" }, { UNDO_TREE, "/s/campaigns" }, { UNDO_TREE, "/run/netns/vtax-1" },
-		{ UNDO_TREE, "/s/a/.." }, { UNDO_MOUNT, "/" }, { UNDO_MOUNT, "/proc" }, { UNDO_MOUNT, "/s" },
-		{ UNDO_MOUNT, "/sys/fs/cgroup" }, { UNDO_NETNS, "/run/netns/x" }, { UNDO_NETNS, "/s/x" },
-		{ UNDO_NETNS, "/run/netns/vtax-1/../../../etc/passwd" }, { UNDO_NETNS, "/proc/1/ns/net" },
-		{ UNDO_CGROUP, "/" }, { UNDO_CGROUP, "system.slice" }, { UNDO_CGROUP, "vtax/../system.slice" },
-		{ UNDO_PID, "1 5" }, { UNDO_PID, "0 5" }, { UNDO_PID, "-1 5" }, { UNDO_PID, "5" }, { UNDO_PID, "5 5 5" },
-		{ UNDO_PID, "x" }, { UNDO_PID, "99999999999 5" }, { UNDO_COMMAND, "\x1f" "a" },
-		{ UNDO_LINK, "\x1f" "eth0" }, { UNDO_LINK, "eth0" }, { UNDO_LINK, "\x1f" "vtax/../x" },
-		{ UNDO_LINK, "\x1f" "vtax0123456789abc" }, { UNDO_LINK, "/proc/1/ns/net\x1f" "vtax0" },
-		{ UNDO_LINK, "/run/netns/vtax-a\x1f" }, { UNDO_LINK, "/run/netns/vtax-a\x1f" "a b" },
+		{ UNDO_FILE, "/etc/passwd" },
+		{ UNDO_FILE, "relative" },
+		{ UNDO_FILE, "/s" },
+		{ UNDO_FILE, "/s/" },
+		{ UNDO_FILE, "/s/../etc/passwd" },
+		{ UNDO_FILE, "/s/./x" },
+		{ UNDO_FILE, "/s//x" },
+		{ UNDO_FILE, "/sx/y" },
+		{ UNDO_FILE, "/s/lock" },
+		{ UNDO_FILE, "/run/vtaxx/y" },
+		{ UNDO_FILE, "/run/vtax" },
+		{ UNDO_FILE, "/run/netns/other" },
+		{ UNDO_FILE, "/run/netns/vtax/../x" },
+		{ UNDO_FILE, "/run/netns/vtax-1/x" },
+		{ UNDO_TREE, "/" },
+		{ UNDO_TREE, "/s" },
+		{ UNDO_TREE, "/run/vtax" },
+		{ UNDO_TREE, "/home" },
+		{ UNDO_TREE, "/s/campaigns" },
+		{ UNDO_TREE, "/run/netns/vtax-1" },
+		{ UNDO_TREE, "/s/a/.." },
+		{ UNDO_MOUNT, "/" },
+		{ UNDO_MOUNT, "/proc" },
+		{ UNDO_MOUNT, "/s" },
+		{ UNDO_MOUNT, "/sys/fs/cgroup" },
+		{ UNDO_NETNS, "/run/netns/x" },
+		{ UNDO_NETNS, "/s/x" },
+		{ UNDO_NETNS, "/run/netns/vtax-1/../../../etc/passwd" },
+		{ UNDO_NETNS, "/proc/1/ns/net" },
+		{ UNDO_CGROUP, "/" },
+		{ UNDO_CGROUP, "system.slice" },
+		{ UNDO_CGROUP, "vtax/../system.slice" },
+		{ UNDO_PID, "1 5" },
+		{ UNDO_PID, "0 5" },
+		{ UNDO_PID, "-1 5" },
+		{ UNDO_PID, "5" },
+		{ UNDO_PID, "5 5 5" },
+		{ UNDO_PID, "x" },
+		{ UNDO_PID, "99999999999 5" },
+		{ UNDO_COMMAND, "\x1f"
+				"a" },
+		{ UNDO_LINK, "\x1f"
+			     "eth0" },
+		{ UNDO_LINK, "eth0" },
+		{ UNDO_LINK, "\x1f"
+			     "vtax/../x" },
+		{ UNDO_LINK, "\x1f"
+			     "vtax0123456789abc" },
+		{ UNDO_LINK, "/proc/1/ns/net\x1f"
+			     "vtax0" },
+		{ UNDO_LINK, "/run/netns/vtax-a\x1f" },
+		{ UNDO_LINK, "/run/netns/vtax-a\x1f"
+			     "a b" },
 		{ (enum undo_kind)99, "x" },
 	};
 	static const struct {
 		enum undo_kind kind;
 		const char *arg;
 	} good[] = {
-		{ UNDO_FILE, "/s/x" }, { UNDO_FILE, "/run/vtax/a/b" }, { UNDO_FILE, "/run/netns/vtax-1" },
-		{ UNDO_TREE, "/s/campaigns/x" }, { UNDO_TREE, "/run/vtax/a" }, { UNDO_MOUNT, "/s/a/b" },
-		{ UNDO_NETNS, "/run/netns/vtax-3f2a-sut" }, { UNDO_CGROUP, "vtax-3f2a/env" }, { UNDO_PID, "12 34" },
-		{ UNDO_COMMAND, "true" }, { UNDO_LINK, "\x1f" "vtax0" }, { UNDO_LINK, "/run/netns/vtax-a\x1f" "eth0" },
+		{ UNDO_FILE, "/s/x" },
+		{ UNDO_FILE, "/run/vtax/a/b" },
+		{ UNDO_FILE, "/run/netns/vtax-1" },
+		{ UNDO_TREE, "/s/campaigns/x" },
+		{ UNDO_TREE, "/run/vtax/a" },
+		{ UNDO_MOUNT, "/s/a/b" },
+		{ UNDO_NETNS, "/run/netns/vtax-3f2a-sut" },
+		{ UNDO_CGROUP, "vtax-3f2a/env" },
+		{ UNDO_PID, "12 34" },
+		{ UNDO_COMMAND, "true" },
+		{ UNDO_LINK, "\x1f"
+			     "vtax0" },
+		{ UNDO_LINK, "/run/netns/vtax-a\x1f"
+			     "eth0" },
 	};
 	struct vt_err err;
 
@@ -238,7 +290,11 @@ static void test_undo_in_reverse(void **arg)
 
 	assert_string_equal(journal_dir(j), in(state, "campaigns/order"));
 	for (int i = 1; i <= 4; i++) {
-		ok(journal_addf(j, UNDO_COMMAND, &err, "sh\x1f-c\x1f" "echo %d >>%s/said; exit 3", i, base), &err);
+		ok(journal_addf(j, UNDO_COMMAND, &err,
+			   "sh\x1f-c\x1f"
+			   "echo %d >>%s/said; exit 3",
+			   i, base),
+			&err);
 		if (i == 2)
 			mark = journal_mark(j);
 	}
@@ -317,7 +373,8 @@ static void test_one_campaign_at_a_time(void **arg)
 
 static void test_bad_ids_and_places(void **arg)
 {
-	static const char *const bad[] = { "", ".", "..", "a/b", "A", "a b", "0123456789012345678901234567890123456789" };
+	static const char *const bad[] = { "", ".", "..", "a/b", "A", "a b",
+		"0123456789012345678901234567890123456789" };
 	struct journal *j = NULL;
 	struct vt_err err = { 0 };
 
@@ -406,15 +463,22 @@ static void test_another_boot(void **arg)
 	struct vt_err err = { 0 };
 	uint64_t start;
 
-	ok(child_start(&c, &(struct child_spec){ .argv = argv, .in = CHILD_NULL, .out = CHILD_NULL,
-		.errout = CHILD_NULL, .die_with_parent = true }, &err), &err);
+	ok(child_start(&c,
+		   &(struct child_spec){ .argv = argv,
+			   .in = CHILD_NULL,
+			   .out = CHILD_NULL,
+			   .errout = CHILD_NULL,
+			   .die_with_parent = true },
+		   &err),
+		&err);
 	ok(undo_start_time(c.pid, &start, &err), &err);
 	text = xasprintf("file $/a\npid %d\\x20%" PRIu64 "\n", (int)c.pid, start);
 	leave("old", "00000000-1111", text);
 	put_file(in(state, "campaigns/old/a"), "x");
 	assert_int_equal(clean(0).failed, 0);
 	assert_false(there(in(state, "campaigns/old")));
-	assert_int_equal(child_wait(&c, clock_now_ns(), NULL, &err), -ETIMEDOUT); /* a pid of that boot was another's */
+	assert_int_equal(child_wait(&c, clock_now_ns(), NULL, &err),
+		-ETIMEDOUT); /* a pid of that boot was another's */
 
 	cleanup_freep(&text);
 	text = xasprintf("pid %d\\x20%" PRIu64 "\n", (int)c.pid, start + 1);
@@ -437,7 +501,8 @@ static void test_clean_a_hostile_journal(void **arg)
 	put_file(in(base, "precious"), "x");
 	ok(tree_make(in(base, "outside"), 0700, &err), &err);
 	put_file(in(base, "outside/precious"), "x");
-	leave("evil", boot_id(), "tree $/link\nfile $/mine\ntree $/../../../outside\nfile $/link/precious\nwhat ever\n");
+	leave("evil", boot_id(),
+		"tree $/link\nfile $/mine\ntree $/../../../outside\nfile $/link/precious\nwhat ever\n");
 	put_file(in(state, "campaigns/evil/mine"), "x");
 	assert_int_equal(symlink(in(base, "outside"), in(state, "campaigns/evil/link")), 0);
 	leave("damaged", boot_id(), "file $/mine\n\\x00\n");
@@ -614,8 +679,16 @@ static void start_in(struct child *c, struct cgroup *cg)
 	static const char *const argv[] = { "sleep", "600", NULL };
 	struct vt_err err = { 0 };
 
-	ok(child_start(c, &(struct child_spec){ .argv = argv, .in = CHILD_NULL, .out = CHILD_NULL, .errout = CHILD_NULL,
-		.new_session = true, .prepare = enter, .arg = cg }, &err), &err);
+	ok(child_start(c,
+		   &(struct child_spec){ .argv = argv,
+			   .in = CHILD_NULL,
+			   .out = CHILD_NULL,
+			   .errout = CHILD_NULL,
+			   .new_session = true,
+			   .prepare = enter,
+			   .arg = cg },
+		   &err),
+		&err);
 }
 
 /* What a campaign does to the host, dying before one of the steps. */
@@ -639,7 +712,10 @@ static void campaign(int left)
 	ok(netns_create(&ns, j, KILL_NS, &err), &err);
 	step(&left);
 	mark = journal_mark(j);
-	ok(journal_addf(j, UNDO_LINK, &err, "/run/netns/" KILL_NS "\x1f" "nothing0"), &err);
+	ok(journal_addf(j, UNDO_LINK, &err,
+		   "/run/netns/" KILL_NS "\x1f"
+		   "nothing0"),
+		&err);
 	step(&left);
 	ok(journal_add(j, UNDO_TREE, in(journal_dir(j), "rootfs"), &err), &err);
 	step(&left);
