@@ -85,7 +85,7 @@ static int choose(const char *const *names, const struct payload_program *out[PR
 static int hash_agent(const char *path, char sha256[65], struct vt_err *err)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
-	static uint8_t chunk[65536];
+	uint8_t chunk[65536];
 	SHA2_CTX sha;
 	ssize_t n;
 
