@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * One relative path in every hierarchy. Nothing here holds state: a cgroup is its path, so another process
- * (`vtax clean` after a crash) can do all of it just as well. Every access is relative to the hierarchy's root
- * descriptor (cgroup_fs.c), and a cgroup file system has no symbolic links, so plain openat() is safe.
+ * (`vtax clean` after a crash) can do all of it just as well. Every access is relative to the hierarchy's
+ * root descriptor (cgroup_fs.c), and a cgroup file system has no symbolic links, so plain openat() is safe.
  *
  * Controllers: on cgroup2 a controller must be enabled in the parent. We do that in the cgroups that we made
  * ourselves and leave the root's settings alone (they are the machine's); what the root does not hand down is
@@ -86,7 +86,8 @@ static int make_in(const struct hierarchy *h, const char *parent, const char *pa
 {
 	static const char *const wanted[] = { "+cpu", "+cpuset", "+memory", "+pids" };
 
-	/* Unavailable, or the parent holds processes: then this controller is missing below, and that is all. */
+	/* Unavailable, or the parent holds processes: then this controller is missing below, and that is all.
+	 */
 	if (h->v2 && strcmp(parent, ".") != 0)
 		for (size_t i = 0; i < ARRAY_SIZE(wanted); i++)
 			write_small(h->fd, parent, "cgroup.subtree_control", wanted[i]);
@@ -170,8 +171,8 @@ int cgroup_enter(const struct cgroup *cg, struct vt_err *err)
 
 		r = write_small(h->fd, cg->path, "cgroup.procs", "0");
 		if (r < 0 && hierarchy_is_needed(h))
-			return vt_fail(err, r, "cannot enter the cgroup '%s/%s': %s%s", h->point, cg->path, strerror(-r),
-				r == -EBUSY ? " (it has children of its own)" : "");
+			return vt_fail(err, r, "cannot enter the cgroup '%s/%s': %s%s", h->point, cg->path,
+				strerror(-r), r == -EBUSY ? " (it has children of its own)" : "");
 	}
 	return 0;
 }
@@ -234,7 +235,8 @@ int cgroup_cpu_ns(const struct cgroup *cg, uint64_t *ns, struct vt_err *err)
 		any = true;
 	}
 	if (!any)
-		return vt_fail(err, why, "cannot read the CPU time of the cgroup '%s': %s", cg->path, strerror(-why));
+		return vt_fail(err, why, "cannot read the CPU time of the cgroup '%s': %s", cg->path,
+			strerror(-why));
 	*ns = best;
 	return 0;
 }
@@ -251,7 +253,8 @@ int cgroup_memory_bytes(const struct cgroup *cg, uint64_t *bytes, struct vt_err 
 
 		if (h->v2 && v1_number(h, cg->path, "memory.current", bytes) == 0)
 			return 0;
-		if ((h->controllers & CTRL_MEMORY) && v1_number(h, cg->path, "memory.usage_in_bytes", bytes) == 0)
+		if ((h->controllers & CTRL_MEMORY) &&
+			v1_number(h, cg->path, "memory.usage_in_bytes", bytes) == 0)
 			return 0;
 	}
 	return vt_fail(err, -ENOTSUP, "no memory controller for the cgroup '%s'", cg->path);
@@ -444,13 +447,15 @@ int cgroup_kill(const struct cgroup *cg, uint64_t deadline_ns, struct vt_err *er
 		r = cgroup_pids(cg, &pids, &n, err);
 		for (size_t i = 0; r == 0 && i < n; i++)
 			if (pids[i] == getpid())
-				r = vt_fail(err, -EBUSY, "not killing the cgroup '%s': this process (%d) is in it",
-					cg->path, (int)getpid());
+				r = vt_fail(err, -EBUSY,
+					"not killing the cgroup '%s': this process (%d) is in it", cg->path,
+					(int)getpid());
 		if (r < 0 || n == 0)
 			return r;
 		if (round && clock_now_ns() >= deadline_ns)
-			return vt_fail(err, -ETIMEDOUT, "process %d in the cgroup '%s' does not end (%zu in all)",
-				(int)pids[0], cg->path, n);
+			return vt_fail(err, -ETIMEDOUT,
+				"process %d in the cgroup '%s' does not end (%zu in all)", (int)pids[0],
+				cg->path, n);
 		kill_listed(hs, cg, pids, n, deadline_ns);
 	}
 }
@@ -478,7 +483,8 @@ int cgroup_remove(const struct cgroup *cg, struct vt_err *err)
 	int r;
 
 	if (!cgroup_path_is_ours(cg->path))
-		return vt_fail(err, -EPERM, "refusing to remove the cgroup '%s': it is not one of ours", cg->path);
+		return vt_fail(
+			err, -EPERM, "refusing to remove the cgroup '%s': it is not one of ours", cg->path);
 	r = hierarchies_get(&hs, err);
 	if (r < 0)
 		return r;
@@ -486,12 +492,14 @@ int cgroup_remove(const struct cgroup *cg, struct vt_err *err)
 		r = cgroup_kill(cg, deadline, err);
 		if (r < 0)
 			return r;
-		/* A process that has ended may hold its cgroup a moment longer: no event says when it lets go. */
+		/* A process that has ended may hold its cgroup a moment longer: no event says when it lets
+		 * go. */
 		r = remove_once(hs, cg->path, &where);
 		if (r == 0)
 			return 0;
 		if ((r != -EBUSY && r != -ENOTEMPTY) || clock_now_ns() >= deadline)
-			return vt_fail(err, r, "cannot remove the cgroup '%s/%s': %s", where, cg->path, strerror(-r));
+			return vt_fail(err, r, "cannot remove the cgroup '%s/%s': %s", where, cg->path,
+				strerror(-r));
 		clock_sleep_until(clock_deadline_ns(pause));
 		pause = pause < 20 * NS_PER_MS ? pause * 2 : pause;
 	}

@@ -31,12 +31,13 @@ struct cgroup {
 bool cgroup_path_is_ours(const char *path);
 
 /*
- * Makes it, and those above it that are missing, in every hierarchy. `j` may be NULL (nothing is undone then).
- * On cgroup2 a cgroup with children cannot hold processes itself: enter leaves only.
+ * Makes it, and those above it that are missing, in every hierarchy. `j` may be NULL (nothing is undone
+ * then). On cgroup2 a cgroup with children cannot hold processes itself: enter leaves only.
  */
 struct journal;
 int cgroup_create(struct cgroup *cg, struct journal *j, const char *path, struct vt_err *err);
-int cgroup_enter(const struct cgroup *cg, struct vt_err *err); /* the calling process, e.g. in child prepare */
+int cgroup_enter(
+	const struct cgroup *cg, struct vt_err *err); /* the calling process, e.g. in child prepare */
 
 /*
  * CPU time used by everything in it and below, ns since it was made: the larger of cgroup2's and cpuacct's
@@ -47,7 +48,8 @@ int cgroup_cpu_ns(const struct cgroup *cg, uint64_t *ns, struct vt_err *err);
 /* Bytes charged (memory.current / memory.usage_in_bytes); -ENOTSUP without the controller. */
 int cgroup_memory_bytes(const struct cgroup *cg, uint64_t *bytes, struct vt_err *err);
 
-/* SIGKILLs every process in it and below, until none is left or the deadline passes. Refuses to kill ourselves. */
+/* SIGKILLs every process in it and below, until none is left or the deadline passes. Refuses to kill
+ * ourselves. */
 int cgroup_kill(const struct cgroup *cg, uint64_t deadline_ns, struct vt_err *err);
 
 /* Kills what is left and removes it with everything below (runtimes leave sub-groups). Fine when absent. */

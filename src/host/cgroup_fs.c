@@ -21,8 +21,13 @@ static const struct {
 	const char *name;
 	unsigned bit;
 } controllers[] = {
-	{ "cpu", CTRL_CPU },   { "cpuacct", CTRL_CPUACCT }, { "cpuset", CTRL_CPUSET },	 { "memory", CTRL_MEMORY },
-	{ "pids", CTRL_PIDS }, { "freezer", CTRL_FREEZER }, { "devices", CTRL_DEVICES },
+	{ "cpu", CTRL_CPU },
+	{ "cpuacct", CTRL_CPUACCT },
+	{ "cpuset", CTRL_CPUSET },
+	{ "memory", CTRL_MEMORY },
+	{ "pids", CTRL_PIDS },
+	{ "freezer", CTRL_FREEZER },
+	{ "devices", CTRL_DEVICES },
 };
 
 static unsigned controllers_of(const char *super)
@@ -38,7 +43,8 @@ static unsigned controllers_of(const char *super)
 static bool seen_before(const struct mountinfo *m, size_t i)
 {
 	for (size_t k = 0; k < i; k++)
-		if (!strcmp(m->mounts[k].dev, m->mounts[i].dev) && !strcmp(m->mounts[k].fstype, m->mounts[i].fstype))
+		if (!strcmp(m->mounts[k].dev, m->mounts[i].dev) &&
+			!strcmp(m->mounts[k].fstype, m->mounts[i].fstype))
 			return true;
 	return false;
 }
@@ -107,7 +113,8 @@ static void find_machine(void)
 	hs->n = n;
 	if (machine.result < 0 || n == 0)
 		machine.result = vt_fail(&machine.err, -ENODEV,
-			"no cgroup hierarchy is mounted; mount one with 'mount -t cgroup2 none /sys/fs/cgroup'");
+			"no cgroup hierarchy is mounted; mount one with 'mount -t cgroup2 none "
+			"/sys/fs/cgroup'");
 }
 
 int hierarchies_get(const struct hierarchies **hs, struct vt_err *err)

@@ -39,8 +39,8 @@ int hierarchies_find(struct hierarchies *hs, const struct mountinfo *m);
 int hierarchies_get(const struct hierarchies **hs, struct vt_err *err);
 
 /*
- * Must our cgroups exist in it? The others (blkio, name=systemd, net_cls …) are made and entered too where that
- * works: what a runtime then makes "next to itself" there lies below ours and is swept with it.
+ * Must our cgroups exist in it? The others (blkio, name=systemd, net_cls …) are made and entered too where
+ * that works: what a runtime then makes "next to itself" there lies below ours and is swept with it.
  */
 static inline bool hierarchy_is_needed(const struct hierarchy *h)
 {

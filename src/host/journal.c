@@ -8,8 +8,8 @@
  * whether it is alive. A journal appears under its name only once it is complete and locked ("journal.new",
  * then rename), so that whoever finds one unlocked knows that its owner is dead.
  *
- * Order on disk is the promise: an entry is durable before journal_add() returns, and an entry is cut off only
- * after its undo is done. A crash at any point leaves at worst an entry whose undo finds nothing to do.
+ * Order on disk is the promise: an entry is durable before journal_add() returns, and an entry is cut off
+ * only after its undo is done. A crash at any point leaves at worst an entry whose undo finds nothing to do.
  */
 #include "host/journal_internal.h"
 
@@ -59,17 +59,19 @@ int journal_find_state(char out[PATH_MAX], bool make, struct vt_err *err)
 			return vt_wrap(err, "cannot keep state (VTAX_STATE chooses another folder)");
 	}
 	if (!realpath(wanted, out)) {
-		r = errno == ENOENT ? -ENOENT : vt_fail_errno(err, "cannot use the state folder '%s'", wanted);
+		r = errno == ENOENT ? -ENOENT
+				    : vt_fail_errno(err, "cannot use the state folder '%s'", wanted);
 		return r;
 	}
 	if (stat(out, &st) < 0)
 		return vt_fail_errno(err, "cannot use the state folder '%s'", out);
 	if (!S_ISDIR(st.st_mode) || !strcmp(out, "/"))
-		return vt_fail(err, -ENOTDIR, "cannot use '%s' as the state folder; set VTAX_STATE to another", out);
+		return vt_fail(
+			err, -ENOTDIR, "cannot use '%s' as the state folder; set VTAX_STATE to another", out);
 	/* Whoever can write here can have us undo things. */
 	if ((st.st_uid != geteuid() && st.st_uid != 0) || (st.st_mode & 022))
-		return vt_fail(err, -EPERM, "the state folder '%s' can be written by other users; chown and chmod 700 it",
-			out);
+		return vt_fail(err, -EPERM,
+			"the state folder '%s' can be written by other users; chown and chmod 700 it", out);
 	return 0;
 }
 
@@ -156,8 +158,10 @@ int journal_lock_state(int *out, const char *state, const char *id, struct vt_er
 	r = journal_flock(fd, pid, start);
 	if (r == -EWOULDBLOCK) {
 		read_holder(fd, other, &pid, &start);
-		return vt_fail(err, -EBUSY, "campaign '%s' (process %" PRIu64 ") is running, and two at once would "
-			"disturb each other's measurements; wait for its end, or end it", other, pid);
+		return vt_fail(err, -EBUSY,
+			"campaign '%s' (process %" PRIu64 ") is running, and two at once would "
+			"disturb each other's measurements; wait for its end, or end it",
+			other, pid);
 	}
 	if (r < 0)
 		return vt_fail(err, r, "cannot lock '%s': %s", path, strerror(-r));
@@ -208,8 +212,9 @@ static int append(struct journal *j, const struct buf *line, struct vt_err *err)
 	if (ftruncate(j->fd, (off_t)j->text.end) < 0)
 		j->broken = true;
 	return vt_fail(err, r, "cannot write the undo journal '%s/journal': %s; %s", j->dir, strerror(-r),
-		r == -ENOSPC || r == -EDQUOT ? "free some space, or set VTAX_STATE to a folder on another disk"
-					     : "set VTAX_STATE to another folder");
+		r == -ENOSPC || r == -EDQUOT
+			? "free some space, or set VTAX_STATE to a folder on another disk"
+			: "set VTAX_STATE to another folder");
 }
 
 /* The journal's file, complete with its first line, locked, under its final name. */
@@ -249,8 +254,10 @@ static int make_campaign(struct journal *j, const char *id, struct vt_err *err)
 	if (r < 0)
 		return r;
 	if (mkdir(j->dir, 0700) < 0)
-		return errno == EEXIST ? vt_fail(err, -EEXIST, "'%s' is left of an earlier campaign '%s'; run 'vtax "
-							       "clean' first", j->dir, id)
+		return errno == EEXIST ? vt_fail(err, -EEXIST,
+						 "'%s' is left of an earlier campaign '%s'; run 'vtax "
+						 "clean' first",
+						 j->dir, id)
 				       : vt_fail_errno(err, "cannot make the folder '%s'", j->dir);
 	r = make_file(j, err);
 	if (r == 0)
@@ -278,7 +285,9 @@ int journal_create(struct journal **out, const char *id, struct vt_err *err)
 	int r;
 
 	j->fd = j->lock = -1;
-	r = journal_id_is_plain(id) ? 0 : vt_usage(err, "'%s' is not a campaign id: use a-z, 0-9, '-' and '_'", id);
+	r = journal_id_is_plain(id)
+		    ? 0
+		    : vt_usage(err, "'%s' is not a campaign id: use a-z, 0-9, '-' and '_'", id);
 	if (r == 0)
 		r = journal_find_state(j->state, true, err);
 	if (r == 0)
@@ -286,8 +295,9 @@ int journal_create(struct journal **out, const char *id, struct vt_err *err)
 	if (r == 0) {
 		int n = snprintf(j->dir, sizeof j->dir, "%s/campaigns/%s", j->state, id);
 
-		r = n < (int)sizeof j->dir ? make_campaign(j, id, err)
-					   : vt_fail(err, -ENAMETOOLONG, "the path of the state folder is too long");
+		r = n < (int)sizeof j->dir
+			    ? make_campaign(j, id, err)
+			    : vt_fail(err, -ENAMETOOLONG, "the path of the state folder is too long");
 	}
 	if (r < 0) {
 		journal_free(j);
@@ -310,7 +320,8 @@ int journal_add(struct journal *j, enum undo_kind kind, const char *arg, struct 
 	if (r < 0)
 		return r;
 	if (j->broken)
-		return vt_fail(err, -EIO, "the undo journal '%s/journal' could not be written before", j->dir);
+		return vt_fail(
+			err, -EIO, "the undo journal '%s/journal' could not be written before", j->dir);
 	r = journal_format_line(&line, kind, arg);
 	if (r < 0)
 		return vt_fail(err, r, "cannot note how to undo a change: %s", strerror(-r));
@@ -415,7 +426,8 @@ int journal_finish(struct journal *j, struct vt_err *err)
 	if (r == 0)
 		r = journal_remove_dir(j, err);
 	if (r == 0)
-		rmdir(UNDO_RUN_DIR); /* when it is empty; the lock keeps other campaigns from needing it now */
+		rmdir(UNDO_RUN_DIR); /* when it is empty; the lock keeps other campaigns from needing it now
+				      */
 	journal_free(j);
 	return r;
 }

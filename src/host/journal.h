@@ -23,14 +23,17 @@
 #include <sys/types.h>
 
 enum undo_kind {
-	UNDO_NETNS,   /* arg: path of a bind-mounted net namespace, "/run/netns/vtax…": unmount, unlink */
-	UNDO_MOUNT,   /* arg: mount point below STATE, /run/vtax, or "/run/netns/vtax…": umount -l */
-	UNDO_CGROUP,  /* arg: relative path, "vtax…": kill all in it, remove */
-	UNDO_PID,     /* arg: "PID STARTTIME" (field 22 of /proc/PID/stat): SIGKILL if both still match */
-	UNDO_FILE,    /* arg: path of a file, where UNDO_MOUNT may reach */
-	UNDO_TREE,    /* arg: path below STATE or /run/vtax: unmount what is mounted below it, remove recursively, never crossing a mount */
-	UNDO_COMMAND, /* arg: an argv joined by \x1f, run with a 10 s limit; failure is not an error (runtime delete --force …) */
-	UNDO_LINK,    /* arg: "NETNS-PATH\x1fIFNAME"; with "" (our namespace) only names that start with "vtax" */
+	UNDO_NETNS,  /* arg: path of a bind-mounted net namespace, "/run/netns/vtax…": unmount, unlink */
+	UNDO_MOUNT,  /* arg: mount point below STATE, /run/vtax, or "/run/netns/vtax…": umount -l */
+	UNDO_CGROUP, /* arg: relative path, "vtax…": kill all in it, remove */
+	UNDO_PID,    /* arg: "PID STARTTIME" (field 22 of /proc/PID/stat): SIGKILL if both still match */
+	UNDO_FILE,   /* arg: path of a file, where UNDO_MOUNT may reach */
+	/* arg: path below STATE or /run/vtax: unmount what is below it, remove all, never crossing a mount */
+	UNDO_TREE,
+	/* arg: an argv joined by \x1f, run with a 10 s limit; its failure is no error (runtime delete …) */
+	UNDO_COMMAND,
+	/* arg: "NETNS-PATH\x1fIFNAME"; with "" (our own namespace) only names that start with "vtax" */
+	UNDO_LINK,
 };
 
 struct journal; /* open and locked */
@@ -49,18 +52,19 @@ const char *journal_dir(const struct journal *j); /* STATE/campaigns/ID: scratch
 int journal_add(struct journal *j, enum undo_kind kind, const char *arg, struct vt_err *err);
 int journal_addf(struct journal *j, enum undo_kind kind, struct vt_err *err, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
-int journal_add_pid(struct journal *j, pid_t pid, struct vt_err *err); /* UNDO_PID of a process that runs now */
+int journal_add_pid(
+	struct journal *j, pid_t pid, struct vt_err *err); /* UNDO_PID of a process that runs now */
 
 /*
- * A position; journal_undo_to() undoes everything added after it, newest first, and forgets it. All is tried; the
- * first error is reported, and what failed is tried again by journal_finish().
+ * A position; journal_undo_to() undoes everything added after it, newest first, and forgets it. All is tried;
+ * the first error is reported, and what failed is tried again by journal_finish().
  */
 size_t journal_mark(const struct journal *j);
 int journal_undo_to(struct journal *j, size_t mark, struct vt_err *err);
 
 /*
- * Undoes all, removes the campaign's directory, frees (always). The first error is reported, but all is tried;
- * after one the directory stays, for `vtax clean` to try again. NULL is fine.
+ * Undoes all, removes the campaign's directory, frees (always). The first error is reported, but all is
+ * tried; after one the directory stays, for `vtax clean` to try again. NULL is fine.
  */
 int journal_finish(struct journal *j, struct vt_err *err);
 
@@ -72,6 +76,7 @@ int journal_finish(struct journal *j, struct vt_err *err);
 struct journal_clean {
 	size_t undone, alive, failed, entries; /* entries: changes undone, or that would be */
 };
-int journal_clean(struct journal_clean *result, int dry_run, void (*say)(const char *line), struct vt_err *err);
+int journal_clean(
+	struct journal_clean *result, int dry_run, void (*say)(const char *line), struct vt_err *err);
 
 #endif

@@ -90,8 +90,10 @@ static int read_text(struct journal *j, struct vt_err *err)
 	journal_text_release(&j->text);
 	r = journal_parse(&j->text, buf_str(&text), text.len);
 	if (r < 0)
-		return vt_fail(err, r, "'%s/journal' is no journal that this version understands; look at it, then "
-			"remove '%s' by hand", j->dir, j->dir);
+		return vt_fail(err, r,
+			"'%s/journal' is no journal that this version understands; look at it, then "
+			"remove '%s' by hand",
+			j->dir, j->dir);
 	return 0;
 }
 
@@ -111,8 +113,10 @@ static int take(struct cleaning *c, struct journal *j, const char *id, struct vt
 	if (j->fd < 0)
 		return vt_fail_errno(err, "cannot open the journal '%s'", path);
 	if (fstat(j->fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & 022))
-		return vt_fail(err, -EPERM, "refusing the journal '%s': it is not a file that only we could have "
-			"written; look at it, then remove '%s' by hand", path, j->dir);
+		return vt_fail(err, -EPERM,
+			"refusing the journal '%s': it is not a file that only we could have "
+			"written; look at it, then remove '%s' by hand",
+			path, j->dir);
 	read_text(j, NULL); /* for the owner's name only: it may still be written to */
 	r = journal_flock(j->fd, j->text.owner_pid, j->text.owner_start);
 	if (r == -EWOULDBLOCK) {
@@ -131,7 +135,8 @@ static int take(struct cleaning *c, struct journal *j, const char *id, struct vt
 static void list(struct cleaning *c, const struct journal *j, const char *id)
 {
 	for (size_t i = j->text.n; i-- > 0;)
-		tell(c, "campaign '%s': %s %s", id, undo_kind_name(j->text.entries[i].kind), j->text.entries[i].arg);
+		tell(c, "campaign '%s': %s %s", id, undo_kind_name(j->text.entries[i].kind),
+			j->text.entries[i].arg);
 	c->result->undone++;
 	c->result->entries += j->text.n;
 }
@@ -142,8 +147,10 @@ static int undo_dead(struct cleaning *c, struct journal *j, struct vt_err *err)
 	int r = journal_undo_entries(j, 0, same_boot, &c->result->entries, err);
 
 	if (r == 0 && j->text.damaged)
-		r = vt_fail(err, -EBADMSG, "line %zu of '%s/journal' is damaged (%zu in all); the rest is undone; look at "
-			"it, then remove '%s' by hand", j->text.first_damaged_line, j->dir, j->text.damaged, j->dir);
+		r = vt_fail(err, -EBADMSG,
+			"line %zu of '%s/journal' is damaged (%zu in all); the rest is undone; look at "
+			"it, then remove '%s' by hand",
+			j->text.first_damaged_line, j->dir, j->text.damaged, j->dir);
 	return r < 0 ? r : journal_remove_dir(j, err);
 }
 
@@ -192,14 +199,15 @@ static int list_campaigns(const char *state, struct strvec *ids, struct vt_err *
 	while ((e = readdir(d))) {
 		struct stat st;
 
-		if (journal_id_is_plain(e->d_name) && fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-			S_ISDIR(st.st_mode))
+		if (journal_id_is_plain(e->d_name) &&
+			fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode))
 			strvec_push(ids, e->d_name);
 	}
 	return 0;
 }
 
-int journal_clean(struct journal_clean *result, int dry_run, void (*say)(const char *line), struct vt_err *err)
+int journal_clean(
+	struct journal_clean *result, int dry_run, void (*say)(const char *line), struct vt_err *err)
 {
 	_cleanup_strvec_ struct strvec ids = STRVEC_INIT;
 	struct cleaning c = { .result = result, .say = say, .err = err, .dry_run = dry_run != 0 };

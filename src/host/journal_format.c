@@ -14,8 +14,14 @@
 #define MAGIC "vtax-journal 1 "
 
 static const char *const kind_names[] = {
-	[UNDO_NETNS] = "netns", [UNDO_MOUNT] = "mount", [UNDO_CGROUP] = "cgroup",   [UNDO_PID] = "pid",
-	[UNDO_FILE] = "file",	[UNDO_TREE] = "tree",	[UNDO_COMMAND] = "command", [UNDO_LINK] = "link",
+	[UNDO_NETNS] = "netns",
+	[UNDO_MOUNT] = "mount",
+	[UNDO_CGROUP] = "cgroup",
+	[UNDO_PID] = "pid",
+	[UNDO_FILE] = "file",
+	[UNDO_TREE] = "tree",
+	[UNDO_COMMAND] = "command",
+	[UNDO_LINK] = "link",
 };
 
 const char *undo_kind_name(enum undo_kind kind)
@@ -76,7 +82,7 @@ static char *unescape(const char *p, size_t len)
 			return NULL;
 		hi = hex_digit(p[i + 2]);
 		lo = hex_digit(p[i + 3]);
-		if (hi < 0 || lo < 0 || (hi == 0 && lo == 0))
+		if (hi < 0 || lo < 0 || (hi == 0 && lo == 0) || is_plain((unsigned char)(hi * 16 + lo)))
 			return NULL;
 		out[n++] = (char)(hi * 16 + lo);
 		i += 3;
@@ -137,7 +143,8 @@ static int parse_header(struct journal_text *t, const char *line, size_t len)
 		return -EBADMSG;
 	memcpy(text, line, len);
 	text[len] = '\0';
-	if (sscanf(text + strlen(MAGIC), "%39[0-9a-f-] %" SCNu64 " %" SCNu64 "%c", boot, &pid, &start, &extra) != 3)
+	if (sscanf(text + strlen(MAGIC), "%39[0-9a-f-] %" SCNu64 " %" SCNu64 "%c", boot, &pid, &start,
+		    &extra) != 3)
 		return -EBADMSG;
 	memcpy(t->boot_id, boot, sizeof boot);
 	t->owner_pid = pid;

@@ -6,8 +6,8 @@
  *	cgroup vtax-3f2a
  *	netns /run/netns/vtax-3f2a-sut
  *
- * One line per change, "kind argument"; every byte of the argument that is not printable ASCII other than blank
- * and backslash is written \xHH. A line counts once its newline is there.
+ * One line per change, "kind argument"; every byte of the argument that is not printable ASCII other than
+ *blank and backslash is written \xHH. A line counts once its newline is there.
  */
 #ifndef VTAX_HOST_JOURNAL_FORMAT_H
 #define VTAX_HOST_JOURNAL_FORMAT_H
@@ -17,8 +17,8 @@
 
 #include <stdbool.h>
 
-#define JOURNAL_ARG_MAX 16384		/* longest argument */
-#define JOURNAL_SIZE_MAX (16u << 20)	/* longest journal */
+#define JOURNAL_ARG_MAX 16384	     /* longest argument */
+#define JOURNAL_SIZE_MAX (16u << 20) /* longest journal */
 #define JOURNAL_BOOT_ID_MAX 40
 
 struct journal_entry {
@@ -47,7 +47,8 @@ const char *undo_kind_name(enum undo_kind kind); /* "netns"; NULL for what is no
 int journal_format_line(struct buf *out, enum undo_kind kind, const char *arg);
 int journal_format_header(struct buf *out, const char *boot_id, uint64_t pid, uint64_t start);
 
-/* Reads any bytes. -EBADMSG when even the first line is none of ours; *t must be empty, and be released after. */
+/* Reads any bytes. -EBADMSG when even the first line is none of ours; *t must be empty, and be released
+ * after. */
 int journal_parse(struct journal_text *t, const char *data, size_t len);
 
 /* Takes over `arg`. */

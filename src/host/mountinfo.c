@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Reads the mount table and detaches mounts. The kernel prints canonical paths, so comparing them as text
- * with a canonical path needs no resolving, and a symbolic link that somebody plants on the way changes nothing.
- * Every string of a `struct mount` is its own allocation, owned by the `struct mountinfo`.
+ * with a canonical path needs no resolving, and a symbolic link that somebody plants on the way changes
+ * nothing. Every string of a `struct mount` is its own allocation, owned by the `struct mountinfo`.
  */
 #include "host/mountinfo.h"
 
@@ -149,5 +149,6 @@ int mountinfo_detach(const char *path, bool below, struct vt_err *err)
 		if (!hits)
 			return 0;
 	}
-	return vt_fail(err, -EBUSY, "something keeps mounting at '%s'; see what uses it and unmount it", path);
+	return vt_fail(
+		err, -EBUSY, "something keeps mounting at '%s'; see what uses it and unmount it", path);
 }

@@ -6,7 +6,8 @@
  * - every step is one name relative to a descriptor (openat2 with RESOLVE_NO_SYMLINKS and RESOLVE_BENEATH);
  * - RESOLVE_NO_XDEV makes the kernel refuse mount points, bind mounts of the same file system included, where
  *   comparing st_dev would see none;
- * - below DEPTH_MAX a folder is moved up to the top before it is emptied, so that descriptors and stack are bounded.
+ * - below DEPTH_MAX a folder is moved up to the top before it is emptied, so that descriptors and stack are
+ * bounded.
  */
 #include "host/tree.h"
 
@@ -41,7 +42,8 @@ bool tree_is_below(const char *path, const char *base)
 {
 	size_t n = strlen(base);
 
-	return tree_path_is_plain(path) && tree_path_is_plain(base) && strncmp(path, base, n) == 0 && path[n] == '/';
+	return tree_path_is_plain(path) && tree_path_is_plain(base) && strncmp(path, base, n) == 0 &&
+	       path[n] == '/';
 }
 
 int tree_make(const char *path, unsigned mode, struct vt_err *err)
@@ -73,7 +75,8 @@ static int open_beneath(int dir, const char *name, unsigned long long flags, uns
 	return (int)syscall(SYS_openat2, dir, name, &how, sizeof how);
 }
 
-/* Opens the folder that holds `path`; *leaf is its last component. -ENOENT when something above is missing. */
+/* Opens the folder that holds `path`; *leaf is its last component. -ENOENT when something above is missing.
+ */
 static int open_parent(const char *base, const char *path, const char **leaf, struct vt_err *err)
 {
 	_cleanup_close_ int root = -1;
@@ -126,8 +129,8 @@ static int remove_folder(struct removal *rm, int dir, const char *name, unsigned
 	if (fd < 0 && errno == ENOENT)
 		return 0;
 	if (fd < 0 && errno == EXDEV)
-		return vt_fail(err, -EBUSY, "not removing '%s' in '%s': something is mounted there; unmount it", name,
-			rm->path);
+		return vt_fail(err, -EBUSY,
+			"not removing '%s' in '%s': something is mounted there; unmount it", name, rm->path);
 	if (fd < 0)
 		return vt_fail_errno(err, "cannot open '%s' in '%s'", name, rm->path);
 	r = empty_dir(rm, fd, depth + 1, NULL, err);
@@ -149,7 +152,8 @@ static int remove_entry(struct removal *rm, int dir, const char *name, unsigned 
 }
 
 /* One pass over the entries; *left says whether there were any. */
-static int empty_pass(struct removal *rm, DIR *d, unsigned depth, const char *keep, bool *left, struct vt_err *err)
+static int empty_pass(
+	struct removal *rm, DIR *d, unsigned depth, const char *keep, bool *left, struct vt_err *err)
 {
 	*left = false;
 	for (;;) {
@@ -208,8 +212,10 @@ int tree_remove(const char *base, const char *path, const char *keep, struct vt_
 	if (top < 0 && errno == ENOENT)
 		return 0;
 	if (top < 0 && errno == EXDEV)
-		return vt_fail(err, -EBUSY, "not removing '%s': something is mounted there; unmount it", path);
-	if (top < 0 && (errno == ENOTDIR || errno == ELOOP)) /* a file, or a link, which goes without its target */
+		return vt_fail(
+			err, -EBUSY, "not removing '%s': something is mounted there; unmount it", path);
+	if (top < 0 &&
+		(errno == ENOTDIR || errno == ELOOP)) /* a file, or a link, which goes without its target */
 		return tree_unlink(base, path, err);
 	if (top < 0)
 		return vt_fail_errno(err, "cannot open '%s'", path);

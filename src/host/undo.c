@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The journal may have been torn by a crash or written by an enemy, so every undo is checked against what vtax
- * creates before anything is touched: files only below STATE, /run/vtax and /run/netns/vtax…, mounts only there,
- * cgroups "vtax…", interfaces in our own namespaces, or "vtax…" in the machine's. Paths must be plain (no "..")
- * and are followed by descriptor without symbolic links (tree.c).
+ * The journal may have been torn by a crash or written by an enemy, so every undo is checked against what
+ * vtax creates before anything is touched: files only below STATE, /run/vtax and /run/netns/vtax…, mounts
+ * only there, cgroups "vtax…", interfaces in our own namespaces, or "vtax…" in the machine's. Paths must be
+ * plain (no "..") and are followed by descriptor without symbolic links (tree.c).
  */
 #include "host/undo.h"
 
@@ -41,7 +41,7 @@ bool undo_is_volatile(enum undo_kind kind)
 static bool is_netns_path(const char *path)
 {
 	return strncmp(path, NETNS_PREFIX, strlen(NETNS_PREFIX)) == 0 && tree_is_below(path, NETNS_DIR) &&
-		!strchr(path + strlen(NETNS_DIR) + 1, '/');
+	       !strchr(path + strlen(NETNS_DIR) + 1, '/');
 }
 
 /* The trusted folder that `path` lies in, NULL when it lies in none. */
@@ -67,8 +67,8 @@ static int check_path(const char *state, const char *path, bool netns_too, struc
 	const char *base = base_of(state, path);
 
 	if (!base || (!netns_too && is_netns_path(path)) || is_state_itself(state, path))
-		return vt_fail(err, -EPERM, "refusing to undo '%s': it is not below '%s' or '" UNDO_RUN_DIR "'", path,
-			state);
+		return vt_fail(err, -EPERM,
+			"refusing to undo '%s': it is not below '%s' or '" UNDO_RUN_DIR "'", path, state);
 	return 0;
 }
 
@@ -119,8 +119,8 @@ int undo_check(const char *state, enum undo_kind kind, const char *arg, struct v
 	switch (kind) {
 	case UNDO_NETNS:
 		if (!is_netns_path(arg))
-			return vt_fail(err, -EPERM, "refusing to undo the namespace '%s': it is not '" NETNS_PREFIX
-				"…'", arg);
+			return vt_fail(err, -EPERM,
+				"refusing to undo the namespace '%s': it is not '" NETNS_PREFIX "…'", arg);
 		return 0;
 	case UNDO_MOUNT:
 	case UNDO_FILE:
@@ -129,7 +129,8 @@ int undo_check(const char *state, enum undo_kind kind, const char *arg, struct v
 		return check_path(state, arg, false, err);
 	case UNDO_CGROUP:
 		if (!cgroup_path_is_ours(arg))
-			return vt_fail(err, -EPERM, "refusing to undo the cgroup '%s': it is not 'vtax…'", arg);
+			return vt_fail(
+				err, -EPERM, "refusing to undo the cgroup '%s': it is not 'vtax…'", arg);
 		return 0;
 	case UNDO_PID:
 		if (!parse_pid(arg, &pid, &start))
@@ -141,7 +142,8 @@ int undo_check(const char *state, enum undo_kind kind, const char *arg, struct v
 		return 0;
 	case UNDO_LINK:
 		if (!split_link(arg, ns, sizeof ns, &ifname))
-			return vt_fail(err, -EPERM, "refusing to undo the link '%s': it is not one of ours", arg);
+			return vt_fail(
+				err, -EPERM, "refusing to undo the link '%s': it is not one of ours", arg);
 		return 0;
 	}
 	return vt_fail(err, -EPERM, "refusing an undo of unknown kind %d", (int)kind);
@@ -187,7 +189,9 @@ static int undo_pid(const char *arg, struct vt_err *err)
 	/* The descriptor first, then the comparison: from here on the pid cannot become another process. */
 	fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	if (fd < 0)
-		return errno == ESRCH || errno == EINVAL ? 0 : vt_fail_errno(err, "cannot watch process %d", (int)pid);
+		return errno == ESRCH || errno == EINVAL
+			       ? 0
+			       : vt_fail_errno(err, "cannot watch process %d", (int)pid);
 	if (undo_start_time(pid, &now, NULL) < 0 || now != start)
 		return 0;
 	if (syscall(SYS_pidfd_send_signal, fd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
@@ -234,7 +238,8 @@ static int undo_link(const char *arg, struct vt_err *err)
 	fd = open(ns[0] ? ns : "/proc/self/ns/net", O_RDONLY | O_CLOEXEC | (ns[0] ? O_NOFOLLOW : 0));
 	if (fd < 0)
 		return errno == ENOENT ? 0 : vt_fail_errno(err, "cannot open the namespace '%s'", ns);
-	if (fstatfs(fd, &fs) < 0 || fs.f_type != NSFS_MAGIC) /* the plain file that is left after an unmount */
+	if (fstatfs(fd, &fs) < 0 ||
+		fs.f_type != NSFS_MAGIC) /* the plain file that is left after an unmount */
 		return 0;
 	return net_delete(fd, ifname, err);
 }

@@ -32,8 +32,9 @@ static void test_mount_lines(void **state)
 {
 	_cleanup_mountinfo_ struct mountinfo m = MOUNTINFO_INIT;
 
-	mountinfo_parse(&m, "1 2 0:5 /a\\134b /p\\040q\\011r rw master:1 propagate_from:2 - tmpfs  rw,size=4k\n"
-			    "garbage\n\n7 8 0:6 / /x rw - proc\n9 9 0:7 / - x y\n");
+	mountinfo_parse(&m,
+		"1 2 0:5 /a\\134b /p\\040q\\011r rw master:1 propagate_from:2 - tmpfs  rw,size=4k\n"
+		"garbage\n\n7 8 0:6 / /x rw - proc\n9 9 0:7 / - x y\n");
 	assert_int_equal(m.n, 2);
 	assert_string_equal(m.mounts[0].root, "/a\\b");
 	assert_string_equal(m.mounts[0].point, "/p q\tr");
@@ -81,8 +82,8 @@ static void test_layouts(void **state)
 static void test_paths(void **state)
 {
 	static const char *const good[] = { "vtax", "vtax-3f2a", "vtax-3f2a/env", "vtax-1/a.b/c:d_e" };
-	static const char *const bad[] = { "", "/", "/vtax", "user.slice", "vta", "vtax/", "vtax//a", "vtax/../x",
-		"vtax/./x", "vtax/..", "vtax a", "vtax\n", "xvtax", "vtax/.hidden" };
+	static const char *const bad[] = { "", "/", "/vtax", "user.slice", "vta", "vtax/", "vtax//a",
+		"vtax/../x", "vtax/./x", "vtax/..", "vtax a", "vtax\n", "xvtax", "vtax/.hidden" };
 	char huge[300];
 
 	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
@@ -128,8 +129,13 @@ static int enter(void *arg, struct vt_err *err)
 
 static void start(struct child *c, struct cgroup *cg, const char *const *argv)
 {
-	struct child_spec spec = { .argv = argv, .in = CHILD_NULL, .out = CHILD_NULL, .errout = CHILD_NULL,
-		.prepare = enter, .arg = cg, .die_with_parent = true };
+	struct child_spec spec = { .argv = argv,
+		.in = CHILD_NULL,
+		.out = CHILD_NULL,
+		.errout = CHILD_NULL,
+		.prepare = enter,
+		.arg = cg,
+		.die_with_parent = true };
 	struct vt_err err = { 0 };
 
 	if (child_start(c, &spec, &err) < 0)
@@ -207,8 +213,14 @@ static void test_runtime_leftovers(void **state)
 
 		assert_int_equal(cgroup_create(&a, NULL, TOP "/a", &err), 0);
 		assert_int_equal(cgroup_create(&pivot, NULL, TOP "/lxc.pivot", &err), 0);
-		assert_int_equal(child_start(&c, &(struct child_spec){ .argv = sleeper, .in = CHILD_NULL,
-			.out = CHILD_NULL, .errout = CHILD_NULL, .die_with_parent = true }, &err), 0);
+		assert_int_equal(child_start(&c,
+					 &(struct child_spec){ .argv = sleeper,
+						 .in = CHILD_NULL,
+						 .out = CHILD_NULL,
+						 .errout = CHILD_NULL,
+						 .die_with_parent = true },
+					 &err),
+			0);
 		fd = openat(hs->h[i].fd, TOP "/lxc.pivot/cgroup.procs", O_WRONLY | O_CLOEXEC);
 		assert_true(fd >= 0);
 		snprintf(pid, sizeof pid, "%d", (int)c.pid);
@@ -249,7 +261,9 @@ static void test_paused_is_killed(void **state)
 
 static void test_forking_faster_than_listing(void **state)
 {
-	static const char *const argv[] = { "sh", "-c", "i=0; while [ $i -lt 20 ]; do (while :; do sleep 0.01 & wait; done) & i=$((i+1)); done; wait", NULL };
+	static const char *const argv[] = { "sh", "-c",
+		"i=0; while [ $i -lt 20 ]; do (while :; do sleep 0.01 & wait; done) & i=$((i+1)); done; wait",
+		NULL };
 	_cleanup_child_ struct child c = CHILD_INIT;
 	_cleanup_free_ pid_t *pids = NULL;
 	struct vt_err err = { 0 };
@@ -270,7 +284,8 @@ static void test_forking_faster_than_listing(void **state)
 
 static void test_cpu_time(void **state)
 {
-	static const char *const burn[] = { "sh", "-c", "i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done", NULL };
+	static const char *const burn[] = { "sh", "-c", "i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done",
+		NULL };
 	_cleanup_child_ struct child c = CHILD_INIT;
 	struct cgroup a, top = { TOP };
 	uint64_t before, ns, sum;
