@@ -142,7 +142,7 @@ static int delay_stop(struct technique *t, struct testbed *tb, struct env *env, 
 static int delay_describe(
 	struct technique *t, struct testbed *tb, struct env *env, json_t **out, struct vt_err *err)
 {
-	int r = readback_environment(out, env->launcher.pid, tb->sut.ifname, env, err);
+	int r = readback_environment(out, env->launcher.pid, tb, tb->sut.ifname, env, err);
 
 	if (r < 0)
 		return r;

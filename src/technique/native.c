@@ -51,7 +51,7 @@ static int native_stop(struct technique *t, struct testbed *tb, struct env *env,
 static int native_describe(
 	struct technique *t, struct testbed *tb, struct env *env, json_t **out, struct vt_err *err)
 {
-	return readback_environment(out, env->launcher.pid, tb->sut.ifname, env, err);
+	return readback_environment(out, env->launcher.pid, tb, tb->sut.ifname, env, err);
 }
 
 static const struct opt_def native_options[] = { OPT_END };

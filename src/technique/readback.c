@@ -93,17 +93,33 @@ static bool ns_inode(pid_t pid, const char *kind, ino_t *ino)
 	return true;
 }
 
-static void add_namespaces(json_t *o, pid_t pid)
+/*
+ * Is it what a process has that was isolated in nothing? Ours; but of the network the bare SUT side, and of mounts
+ * also its launcher's, which we gave a view of its own (netns_enter_with_sysfs()) whatever was asked for.
+ */
+static bool is_shared(const char *kind, ino_t theirs, const struct testbed *tb, const struct env *env)
+{
+	struct stat st;
+	ino_t ino;
+
+	if (!strcmp(kind, "net"))
+		return fstat(tb->sut.ns.fd, &st) == 0 && st.st_ino == theirs;
+	if (!strcmp(kind, "mnt") && env->launcher.pid > 0 && ns_inode(env->launcher.pid, kind, &ino) && ino == theirs)
+		return true;
+	return ns_inode(getpid(), kind, &ino) && ino == theirs;
+}
+
+static void add_namespaces(json_t *o, pid_t pid, const struct testbed *tb, const struct env *env)
 {
 	static const char *const kinds[] = { "pid", "mnt", "uts", "ipc", "user", "cgroup", "net" };
 	json_t *spaces = json_object();
 
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-		ino_t theirs, ours;
-		bool known = ns_inode(pid, kinds[i], &theirs) && ns_inode(getpid(), kinds[i], &ours);
+		ino_t theirs = 0;
+		bool known = ns_inode(pid, kinds[i], &theirs);
 
-		json_object_set_new(
-			spaces, kinds[i], text_or_null(known, known && theirs != ours ? "own" : "host"));
+		json_object_set_new(spaces, kinds[i],
+			text_or_null(known, known && is_shared(kinds[i], theirs, tb, env) ? "host" : "own"));
 	}
 	json_object_set_new(o, "namespaces", spaces);
 }
@@ -174,8 +190,8 @@ static void add_interface(json_t *o, pid_t pid, const char *ifname)
 	json_object_set_new(o, "interface", i);
 }
 
-int readback_environment(
-	json_t **out, pid_t pid, const char *ifname, const struct env *env, struct vt_err *err)
+int readback_environment(json_t **out, pid_t pid, const struct testbed *tb, const char *ifname, const struct env *env,
+	struct vt_err *err)
 {
 	_cleanup_buf_ struct buf status = BUF_INIT(PROC_MAX);
 	json_t *o;
@@ -187,7 +203,7 @@ int readback_environment(
 	o = json_object();
 	add_status(o, buf_str(&status));
 	add_limits(o, pid);
-	add_namespaces(o, pid);
+	add_namespaces(o, pid, tb, env);
 	add_rootfs(o, pid);
 	json_object_set_new(o, "cgroup", text_or_null(env->cgroup.path[0], env->cgroup.path));
 	json_object_set_new(o, "cgroup_monitor", text_or_null(env->monitor.path[0], env->monitor.path));

@@ -11,12 +11,12 @@
 /*
  * A new object about the process `pid` (host's numbering) and its network interface `ifname` as it sees it:
  *	cpus_allowed, nofile, seccomp (off|strict|filter), no_new_privs, capabilities (effective, hex),
- *	namespaces {kind: own|host}, rootfs {type, readonly}, cgroup (our path), cgroup_monitor,
+ *	namespaces {kind: own|host} (net: host is the SUT side's; mnt: host is also its launcher's), rootfs {type, readonly}, cgroup (our path), cgroup_monitor,
  *	interface {name, mtu, offloads {…}}.
  * -ESRCH when the process is gone.
  */
-int readback_environment(
-	json_t **out, pid_t pid, const char *ifname, const struct env *env, struct vt_err *err);
+int readback_environment(json_t **out, pid_t pid, const struct testbed *tb, const char *ifname, const struct env *env,
+	struct vt_err *err);
 
 /* The process in env->cgroup that runs the program `exe_suffix` ("/vtax/agent"), by /proc/PID/exe. -ESRCH. */
 int readback_find(pid_t *pid, const struct cgroup *cg, const char *exe_suffix, struct vt_err *err);

@@ -137,7 +137,8 @@ static void test_caps(void **state)
 		const char *text;
 		unsigned has, hasnt;
 	} rows[] = {
-		{ "native", TECH_AGENT | TECH_TCP | TECH_UDP | TECH_ICMP | TECH_CGROUP, TECH_EMULATED | TECH_TEST },
+		{ "native", TECH_AGENT | TECH_TCP | TECH_UDP | TECH_ICMP | TECH_CGROUP,
+			TECH_EMULATED | TECH_TEST },
 		{ "delay:us=50", TECH_AGENT | TECH_TCP | TECH_UDP | TECH_TEST, TECH_ICMP },
 		{ "null", TECH_TEST | TECH_ICMP, TECH_EMULATED },
 		{ "oci:net=nat", TECH_ICMP, TECH_TEST },
@@ -181,7 +182,7 @@ static void test_probe_missing(void **state)
 /* --- real environments ------------------------------------------------------------------------------ */
 
 struct bed {
-	char dir[64];
+	char dir[64], scratch[PATH_MAX];
 	struct journal *journal;
 	struct testbed tb;
 	struct payload payload;
@@ -237,6 +238,16 @@ static void bed_environment(void)
 		snprintf(why_not, sizeof(why_not), "%.400s", err.msg);
 }
 
+static int bed_finish(struct bed *b, struct vt_err *err)
+{
+	struct journal *j = b->journal;
+
+	snprintf(b->scratch, sizeof(b->scratch), "%s", journal_dir(j));
+	b->journal = NULL;
+	testbed_release(&b->tb);
+	return journal_finish(j, err);
+}
+
 static bool names_in(const char *dir, const char *prefix)
 {
 	_cleanup_closedir_ DIR *d = opendir(dir);
@@ -283,8 +294,9 @@ static const char *left_behind(const struct bed *b, bool all)
 			return what;
 		}
 	}
-	for (const char *const *h = (const char *const[]){ "", "/unified", "/cpuacct", "/memory", "/cpuset", NULL }; *h;
-		h++) {
+	for (const char *const *h =
+			(const char *const[]){ "", "/unified", "/cpuacct", "/memory", "/cpuset", NULL };
+		*h; h++) {
 		_cleanup_free_ char *root = xasprintf("/sys/fs/cgroup%s", *h);
 		_cleanup_free_ char *ours = xasprintf("%s/vtax-%s", root, b->tb.id);
 
@@ -293,7 +305,8 @@ static const char *left_behind(const struct bed *b, bool all)
 			return what;
 		}
 	}
-	return names_in(journal_dir(b->journal), "e") ? "a scratch directory" : NULL;
+	return names_in(b->journal ? journal_dir(b->journal) : b->scratch, "e") ? "a scratch directory"
+										: NULL;
 }
 
 static bool hello(int fd)
@@ -301,8 +314,8 @@ static bool hello(int fd)
 	struct abi_head h;
 	struct pollfd p = { .fd = fd, .events = POLLIN };
 
-	return poll(&p, 1, 5000) == 1 && read(fd, &h, sizeof(h)) == (ssize_t)sizeof(h) && h.magic == ABI_MAGIC &&
-	       h.type == ABI_HELLO;
+	return poll(&p, 1, 5000) == 1 && read(fd, &h, sizeof(h)) == (ssize_t)sizeof(h) &&
+	       h.magic == ABI_MAGIC && h.type == ABI_HELLO;
 }
 
 struct knock {
@@ -320,7 +333,8 @@ static int knock(void *arg, struct vt_err *err)
 
 	inet_pton(AF_INET, k->address, &to.sin_addr);
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 || errno == ECONNREFUSED || errno == ECONNRESET)
+	if (connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0 || errno == ECONNREFUSED ||
+		errno == ECONNRESET)
 		return 0;
 	return vt_fail_errno(err, "cannot reach %s", k->address);
 }
@@ -414,10 +428,10 @@ static void live(const char *text)
 	technique_release(&t);
 }
 
-#define LIVE(name, text)                                                                                           \
-	static void live_##name(void **state)                                                                      \
-	{                                                                                                          \
-		live(text);                                                                                        \
+#define LIVE(name, text)                                                                                     \
+	static void live_##name(void **state)                                                                \
+	{                                                                                                    \
+		live(text);                                                                                  \
 	}
 
 LIVE(native, "native")
@@ -435,7 +449,8 @@ LIVE(runc_host, "oci:runtime=runc,net=host")
 LIVE(runc_bridge, "oci:runtime=runc,net=bridge,readonly=on")
 LIVE(runc_nat, "oci:runtime=runc,net=nat,rootfs=bind")
 LIVE(runc_macvlan, "oci:runtime=runc,net=macvlan,userns=on")
-LIVE(runc_bare, "oci:runtime=runc,pidns=off,mountns=off,utsns=off,ipcns=off,cgroupns=off,seccomp=off,caps=all")
+LIVE(runc_bare,
+	"oci:runtime=runc,pidns=off,mountns=off,utsns=off,ipcns=off,cgroupns=off,seccomp=off,caps=all")
 
 /* Starts that cannot succeed: the reason is in the message and nothing is left. */
 static void dead_start(const char *text, int code, const char *part)
@@ -481,6 +496,42 @@ static void test_start_hangs(void **state)
 static void test_relay_without_ports(void **state)
 {
 	dead_start("delay:us=1", -EINVAL, "no port");
+}
+
+/* A runtime as bad as they come, for which `how` is what its `run` does. */
+static char *fake_runtime(const char *name, const char *how)
+{
+	_cleanup_buf_ struct buf script = BUF_INIT(4096);
+	char *path = xasprintf("%s/%s", bed->dir, name);
+
+	buf_printf(&script,
+		"#!/bin/sh\ncase \"$*\" in\n--version) echo fake version 1;;\n*delete*) ;;\n"
+		"*) %s;;\nesac\n",
+		how);
+	assert_int_equal(buf_write_file(&script, path, 0755, NULL), 0);
+	return path;
+}
+
+static void bad_runtime(const char *name, const char *how, int code, const char *part)
+{
+	_cleanup_free_ char *path = NULL, *text = NULL;
+
+	if (*why_not)
+		skip();
+	path = fake_runtime(name, how);
+	text = xasprintf("oci:runtime=%s,net=nat", path);
+	dead_start(text, code, part);
+}
+
+static void test_runtime_dies(void **state)
+{
+	bad_runtime("dies", "echo cannot do it >&2; exit 3", -EPIPE,
+		"status 3 before its agent spoke: cannot do it");
+}
+
+static void test_runtime_hangs(void **state)
+{
+	bad_runtime("hangs", "echo still trying >&2; sleep 30 & sleep 30", -ETIMEDOUT, "still trying");
 }
 
 /* The environment is killed behind our back: stop copes. */
@@ -531,14 +582,33 @@ LIVE(docker_macvlan, "docker:net=macvlan,readonly=on")
 LIVE(docker_bare, "docker:net=host,pidns=off,utsns=off,ipcns=off,cgroupns=off,seccomp=off,caps=all")
 LIVE(native_again, "native")
 
+/* Only where somebody says so: it puts an image into a daemon that is not ours, and takes it out again. */
+static void live_user(const char *text)
+{
+	if (!getenv("VTAX_TEST_USER_DOCKER"))
+		skip();
+	live(text);
+}
+
+static void live_docker_user_bridge(void **state)
+{
+	live_user("docker:daemon=user,net=bridge");
+}
+
+static void live_docker_user_macvlan(void **state)
+{
+	live_user("docker:daemon=user,net=macvlan,readonly=on");
+}
+
 static void test_nothing_left(void **state)
 {
 	struct vt_err err = { 0 };
-	_cleanup_free_ char *netns = NULL;
 
 	if (!bed)
 		skip();
-	if (bed->journal && journal_finish(bed->journal, &err) < 0)
+	if (!bed->journal)
+		skip();
+	if (bed_finish(bed, &err) < 0)
 		fail_msg("%s", err.msg);
 	if (left_behind(bed, true))
 		fail_msg("the testbed left %s", left_behind(bed, true));
@@ -549,33 +619,63 @@ static int remove_dir(void **state)
 	const char *argv[] = { "rm", "-rf", "--one-file-system", bed ? bed->dir : "", NULL };
 	struct child_spec spec = { .argv = argv };
 
+	if (bed && bed->journal) /* a filter left the last test out */
+		bed_finish(bed, NULL);
 	if (bed && bed->dir[0])
 		child_run(&spec, 20 * NS_PER_S, NULL, NULL);
 	free(bed);
 	return 0;
 }
 
-int main(void)
+/* An argument selects tests by name: "live_docker_*". */
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_parse), cmocka_unit_test(test_parse_refuses),
-		cmocka_unit_test(test_contradictions), cmocka_unit_test(test_expand), cmocka_unit_test(test_caps),
-		cmocka_unit_test(test_probe_missing), cmocka_unit_test(live_native), cmocka_unit_test(live_null),
-		cmocka_unit_test(live_delay), cmocka_unit_test(live_crun_host), cmocka_unit_test(live_crun_bridge),
-		cmocka_unit_test(live_crun_nat), cmocka_unit_test(live_crun_macvlan), cmocka_unit_test(live_crun_bind),
-		cmocka_unit_test(live_crun_bare), cmocka_unit_test(live_crun_nomount),
-		cmocka_unit_test(live_crun_userns), cmocka_unit_test(live_runc_host),
-		cmocka_unit_test(live_runc_bridge), cmocka_unit_test(live_runc_nat),
-		cmocka_unit_test(live_runc_macvlan), cmocka_unit_test(live_runc_bare), cmocka_unit_test(test_dies),
-		cmocka_unit_test(test_hangs), cmocka_unit_test(test_start_fails), cmocka_unit_test(test_start_hangs),
-		cmocka_unit_test(test_relay_without_ports), cmocka_unit_test(test_killed_native),
-		cmocka_unit_test(test_killed_oci), cmocka_unit_test(live_docker_host),
-		cmocka_unit_test(live_docker_bridge), cmocka_unit_test(live_docker_nat),
-		cmocka_unit_test(live_docker_macvlan), cmocka_unit_test(live_docker_bare),
-		cmocka_unit_test(test_killed_docker), cmocka_unit_test(live_native_again),
+		cmocka_unit_test(test_parse),
+		cmocka_unit_test(test_parse_refuses),
+		cmocka_unit_test(test_contradictions),
+		cmocka_unit_test(test_expand),
+		cmocka_unit_test(test_caps),
+		cmocka_unit_test(test_probe_missing),
+		cmocka_unit_test(live_native),
+		cmocka_unit_test(live_null),
+		cmocka_unit_test(live_delay),
+		cmocka_unit_test(live_crun_host),
+		cmocka_unit_test(live_crun_bridge),
+		cmocka_unit_test(live_crun_nat),
+		cmocka_unit_test(live_crun_macvlan),
+		cmocka_unit_test(live_crun_bind),
+		cmocka_unit_test(live_crun_bare),
+		cmocka_unit_test(live_crun_nomount),
+		cmocka_unit_test(live_crun_userns),
+		cmocka_unit_test(live_runc_host),
+		cmocka_unit_test(live_runc_bridge),
+		cmocka_unit_test(live_runc_nat),
+		cmocka_unit_test(live_runc_macvlan),
+		cmocka_unit_test(live_runc_bare),
+		cmocka_unit_test(test_dies),
+		cmocka_unit_test(test_hangs),
+		cmocka_unit_test(test_start_fails),
+		cmocka_unit_test(test_start_hangs),
+		cmocka_unit_test(test_relay_without_ports),
+		cmocka_unit_test(test_runtime_dies),
+		cmocka_unit_test(test_runtime_hangs),
+		cmocka_unit_test(test_killed_native),
+		cmocka_unit_test(test_killed_oci),
+		cmocka_unit_test(live_docker_host),
+		cmocka_unit_test(live_docker_bridge),
+		cmocka_unit_test(live_docker_nat),
+		cmocka_unit_test(live_docker_macvlan),
+		cmocka_unit_test(live_docker_bare),
+		cmocka_unit_test(test_killed_docker),
+		cmocka_unit_test(live_native_again),
+		cmocka_unit_test(live_docker_user_bridge),
+		cmocka_unit_test(live_docker_user_macvlan),
 		cmocka_unit_test(test_nothing_left),
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	bed_environment();
 	return cmocka_run_group_tests(tests, NULL, remove_dir);
 }

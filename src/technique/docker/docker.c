@@ -373,7 +373,7 @@ static int docker_describe(
 	int r = readback_find(&pid, &env->cgroup, PAYLOAD_AGENT, err);
 
 	if (r == 0)
-		r = readback_environment(&o, pid, wiring_ifname(tb, net_mode(t)), env, err);
+		r = readback_environment(&o, pid, tb, wiring_ifname(tb, net_mode(t)), env, err);
 	if (r == -ESRCH) /* a sandbox runs the agent out of the host's sight */
 		o = json_pack("{s:n}", "namespaces");
 	else if (r < 0)

@@ -76,11 +76,15 @@ int docker_user_prepare(
 {
 	_cleanup_buf_ struct buf out = BUF_INIT(ANSWER_MAX);
 	char tar[320];
-	int r = payload_tar(p, tar, err);
+	int r;
 
+	snprintf(u->image, sizeof(u->image), "vtax-%.24s:%.12s", tb->id, p->digest);
+	/* Another technique of this campaign may have brought it: a second import would leave a nameless one. */
+	if (CALL(u, ASK_TIMEOUT_NS, NULL, NULL, "image", "inspect", u->image) == 0)
+		return 0;
+	r = payload_tar(p, tar, err);
 	if (r < 0)
 		return r;
-	snprintf(u->image, sizeof(u->image), "vtax-%.24s:%.12s", tb->id, p->digest);
 	r = journal_addf(tb->journal, UNDO_COMMAND, err, "%s\x1f--host=unix://%s\x1frmi\x1f--force\x1f%s",
 		u->docker, u->socket, u->image);
 	return r < 0 ? r : CALL(u, IMPORT_TIMEOUT_NS, &out, err, "import", tar, u->image);
