@@ -99,12 +99,16 @@ def one_kill(vtax, techniques, rng, folder, longest):
         moment = rng.uniform(0.02, longest)
         try:
             proc.wait(moment)
+            early = True
         except subprocess.TimeoutExpired:
-            pass
+            early = False
         proc.send_signal(signal.SIGKILL)
         proc.wait()
     with open(log_path) as log:
-        return moment, log.read()
+        text = log.read()
+    if early:
+        sys.exit(f"the campaign ended by itself before the kill: {text.strip()}")
+    return moment, text
 
 
 def main():
