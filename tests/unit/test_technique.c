@@ -166,7 +166,8 @@ static void test_probe_missing(void **state)
 	assert_true(technique_probe(&t, &detail, &err) < 0);
 	assert_int_equal(err.kind, VT_ERR_HOST);
 	assert_non_null(strstr(err.msg, "no-such-runtime"));
-	assert_non_null(strstr(err.msg, "apt-get install"));
+	assert_non_null(strstr(err.msg, "runtime=/path"));
+	assert_null(strstr(err.msg, "apt-get install")); /* of what no distribution is known to have */
 	technique_release(&t);
 
 	assert_int_equal(technique_parse(&t, "oci:runtime=/bin/false", NULL), 0);

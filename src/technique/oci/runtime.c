@@ -29,11 +29,17 @@ int oci_runtime_find(struct oci_runtime *rt, const char *name, struct vt_err *er
 	struct oci_runtime found = { 0 };
 	int r = program_find(name, NULL, found.path, sizeof(found.path), err);
 
-	if (r == -ENOENT && !strchr(name, '/'))
+	if (r == -ENOENT && !strchr(name, '/')) {
+		/* Rows are for runtimes that the distribution has: their package has their name. */
+		if (quirks_of(name) != &plain)
+			return vt_fail(err, r,
+				"OCI runtime '%s' is not installed; `apt-get install %s`, or give "
+				"runtime=/path/to/it",
+				name, name);
 		return vt_fail(err, r,
-			"OCI runtime '%s' is not installed; `apt-get install %s`, or give "
-			"runtime=/path/to/it",
-			name, name);
+			"OCI runtime '%s' is not installed; put it into PATH, or give runtime=/path/to/it",
+			name);
+	}
 	if (r < 0)
 		return vt_wrap(err, "OCI runtime");
 	r = program_version(found.path, "--version", found.version, sizeof(found.version), err);
