@@ -256,6 +256,14 @@ def test_the_manual_knows_no_other_flag(ask):
         assert set(table) <= known, verb
 
 
+def test_every_key_of_a_plan_is_documented(ask):
+    keys = set(re.findall(r"^  (\w+):", ask("help", "plan"), re.M))
+    assert {"suite", "techniques", "target"} <= keys
+    section = re.search(r"^## Plans\n(.*?)^## ", read(DOCS / "manual.md"), re.S | re.M)[1]
+    assert keys == set(re.findall(r"^(\w+):", section, re.M))
+    assert keys == set(re.findall(r"^\*(\w+)\*$", read(DOCS / "man/vtax-plan.5.scd"), re.M))
+
+
 def names(ask, topic):
     listed = re.findall(r"^  (\w+) ", ask("list", topic), re.M)
     assert listed
@@ -272,6 +280,11 @@ def pages_about(folder, name):
     pages = [own] if own.exists() else [p for p in DOCS.glob(f"{folder}/*.md") if f"`{name}`" in read(p)]
     assert pages, f"no page in docs/{folder}/ is about {name}"
     return "\n".join(read(p) for p in [*pages, DOCS / folder / "README.md"])
+
+
+def test_every_suite_is_in_the_manual(ask):
+    section = manual_section("list")
+    assert not [suite for suite in names(ask, "suites") if f"| `{suite}` |" not in section]
 
 
 @pytest.mark.parametrize("folder", ["techniques", "workloads"])
