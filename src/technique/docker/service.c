@@ -57,6 +57,8 @@ int docker_service_place(
 {
 	_cleanup_free_ char *group = xasprintf("%s/docker", tb->root.path);
 	static const char *const hidden[] = { "/run/", "/var/run/", "/etc/", "/opt/" };
+	/* containerd, which dockerd starts, has the longest name of a socket; its own message says only "timeout". */
+	static const char longest[] = "/exec/containerd/containerd.sock.ttrpc";
 	const char *scratch = journal_dir(tb->journal);
 	static unsigned counter; /* a daemon may be started again within a campaign */
 	int r;
@@ -69,7 +71,8 @@ int docker_service_place(
 	s->tb = tb;
 	s->tools = tools;
 	if ((size_t)snprintf(s->dir, sizeof(s->dir), "%s/docker%u", scratch, ++counter) >= sizeof(s->dir) ||
-		(size_t)snprintf(s->socket, sizeof(s->socket), "%s/sock", s->dir) >= sizeof(s->socket))
+		(size_t)snprintf(s->socket, sizeof(s->socket), "%s/sock", s->dir) >= sizeof(s->socket) ||
+		strlen(s->dir) + sizeof(longest) > sizeof(s->socket))
 		return vt_fail(err, -ENAMETOOLONG,
 			"'%s' is too long a path for a socket: set VTAX_STATE elsewhere", scratch);
 	snprintf(s->log, sizeof(s->log), "%s/log", s->dir);
