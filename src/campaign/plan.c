@@ -23,7 +23,7 @@
 
 struct raw_plan {
 	char *suite, *description, *duration, *warmup, *blocks, *max_blocks, *time_budget, *target, *pin, *offload,
-		*mtu, *baseline;
+		*mtu, *start_timeout, *baseline;
 	char **techniques, **workloads;
 	unsigned ntechniques, nworkloads;
 };
@@ -46,6 +46,7 @@ static const cyaml_schema_field_t fields[] = {
 	TEXT(pin),
 	TEXT(offload),
 	TEXT(mtu),
+	TEXT(start_timeout),
 	TEXT(baseline),
 	CYAML_FIELD_SEQUENCE_COUNT("techniques", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_plan, techniques,
 		ntechniques, &item, 0, PLAN_MAX_ITEMS),
@@ -68,6 +69,7 @@ static const struct opt_def scalars[] = {
 	{ "pin", OPT_BOOL, NULL, NULL, 0, 0, "" },
 	{ "offload", OPT_BOOL, NULL, NULL, 0, 0, "" },
 	{ "mtu", OPT_UINT, NULL, NULL, 576, 65535, "" },
+	{ "start_timeout", OPT_DURATION, NULL, NULL, 100 * NS_PER_MS, UINT64_C(3600) * NS_PER_S, "" },
 	OPT_END,
 };
 
@@ -77,6 +79,7 @@ void plan_init(struct plan *p)
 		.suite = "custom",
 		.duration_ns = NS_PER_S,
 		.warmup_ns = 100 * NS_PER_MS,
+		.start_timeout_ns = 30 * NS_PER_S,
 		.blocks_min = 5,
 		.blocks_max = 30,
 		.target = 0,
@@ -138,6 +141,7 @@ static int fill(struct plan *p, const struct raw_plan *raw, const char *file, st
 	if ((r = number("duration", raw->duration, file, &p->duration_ns, err)) < 0 ||
 		(r = number("warmup", raw->warmup, file, &p->warmup_ns, err)) < 0 ||
 		(r = number("time_budget", raw->time_budget, file, &p->time_budget_ns, err)) < 0 ||
+		(r = number("start_timeout", raw->start_timeout, file, &p->start_timeout_ns, err)) < 0 ||
 		(r = number("blocks", raw->blocks, file, &blocks, err)) < 0 ||
 		(r = number("max_blocks", raw->max_blocks, file, &max, err)) < 0 ||
 		(r = number("pin", raw->pin, file, &pin, err)) < 0 ||
@@ -328,9 +332,10 @@ static json_t *list_to_json(const struct strvec *s)
 
 json_t *plan_to_json(const struct plan *p)
 {
-	return json_pack("{s:s, s:s*, s:I, s:I, s:I, s:i, s:i, s:f, s:b, s:b, s:i, s:s*, s:o, s:o}", "suite", p->suite,
-		"description", p->description, "duration_ns", (json_int_t)p->duration_ns, "warmup_ns",
-		(json_int_t)p->warmup_ns, "time_budget_ns", (json_int_t)p->time_budget_ns, "blocks",
+	return json_pack("{s:s, s:s*, s:I, s:I, s:I, s:I, s:i, s:i, s:f, s:b, s:b, s:i, s:s*, s:o, s:o}", "suite",
+		p->suite, "description", p->description, "duration_ns", (json_int_t)p->duration_ns, "warmup_ns",
+		(json_int_t)p->warmup_ns, "time_budget_ns", (json_int_t)p->time_budget_ns, "start_timeout_ns",
+		(json_int_t)p->start_timeout_ns, "blocks",
 		(int)p->blocks_min, "max_blocks", (int)p->blocks_max, "target", p->target, "pin", p->pin, "offload",
 		p->offload, "mtu", (int)p->mtu, "baseline", p->baseline, "techniques", list_to_json(&p->techniques),
 		"workloads", list_to_json(&p->workloads));
@@ -351,7 +356,7 @@ static int list_from_json(struct strvec *s, const json_t *a)
 
 int plan_from_json(struct plan *p, const char *text, struct vt_err *err)
 {
-	json_int_t duration, warmup, budget;
+	json_int_t duration, warmup, budget, start = 30 * (json_int_t)NS_PER_S; /* older plans lack it */
 	const char *suite, *description = NULL, *baseline = NULL;
 	json_t *techniques, *workloads;
 	int blocks, max, pin, offload, mtu;
@@ -359,10 +364,10 @@ int plan_from_json(struct plan *p, const char *text, struct vt_err *err)
 	double target;
 	json_t *o = json_loads(text, 0, NULL);
 
-	if (!o || json_unpack(o, "{s:s, s?:s, s:I, s:I, s:I, s:i, s:i, s:F, s:b, s:b, s:i, s?:s, s:o, s:o}", "suite",
+	if (!o || json_unpack(o, "{s:s, s?:s, s:I, s:I, s:I, s?:I, s:i, s:i, s:F, s:b, s:b, s:i, s?:s, s:o, s:o}", "suite",
 			  &suite, "description", &description, "duration_ns", &duration, "warmup_ns", &warmup,
-			  "time_budget_ns", &budget, "blocks", &blocks, "max_blocks", &max, "target", &target, "pin",
-			  &pin, "offload", &offload, "mtu", &mtu, "baseline", &baseline, "techniques", &techniques,
+			  "time_budget_ns", &budget, "start_timeout_ns", &start, "blocks", &blocks, "max_blocks",
+			  &max, "target", &target, "pin", &pin, "offload", &offload, "mtu", &mtu, "baseline", &baseline, "techniques", &techniques,
 			  "workloads", &workloads) < 0) {
 		json_decref(o);
 		return vt_fail(err, -EBADMSG, "the stored plan cannot be read");
@@ -374,6 +379,7 @@ int plan_from_json(struct plan *p, const char *text, struct vt_err *err)
 	out.duration_ns = (uint64_t)duration;
 	out.warmup_ns = (uint64_t)warmup;
 	out.time_budget_ns = (uint64_t)budget;
+	out.start_timeout_ns = (uint64_t)start;
 	out.blocks_min = (unsigned)blocks;
 	out.blocks_max = (unsigned)max;
 	out.target = target;

@@ -15,6 +15,7 @@
  *	pin: on
  *	offload: on
  *	mtu: 1500
+ *	start_timeout: 30s    # an environment that says nothing for so long has failed
  *	baseline: native
  *	techniques: [native, "oci:runtime=crun,net=bridge"]
  *	workloads: [tcp_rr, "tcp_stream:message=64K"]
@@ -36,6 +37,7 @@ struct plan {
 	char suite[64];
 	char *description; /* may be NULL */
 	uint64_t duration_ns, warmup_ns, time_budget_ns; /* time_budget 0: none */
+	uint64_t start_timeout_ns; /* for an environment to start, until its agent speaks */
 	unsigned blocks_min, blocks_max;
 	double target; /* relative half-width; 0: do not stop early */
 	bool pin, offload;

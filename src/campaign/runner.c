@@ -217,6 +217,7 @@ static int one_trial(struct run *run, unsigned round, unsigned position, unsigne
 		.agent = c->payload.agent,
 		.duration_ns = c->plan.duration_ns,
 		.warmup_ns = c->plan.warmup_ns,
+		.start_timeout_ns = c->plan.start_timeout_ns,
 		.describe = !run->described[t],
 		.cancel = run->cancel,
 	};

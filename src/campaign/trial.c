@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <string.h>
 
-#define START_TIMEOUT_NS (30 * NS_PER_S)
 #define CLIENT_HELLO_NS (10 * NS_PER_S)
 #define CLIENT_EXIT_NS (2 * NS_PER_S)
 
@@ -153,7 +152,8 @@ static int open_links(struct session *s, struct vt_err *err)
 	snprintf(name, sizeof name, "agent in %.52s", s->spec->technique->label);
 	in = steal_fd(&s->env.agent_in);
 	out = steal_fd(&s->env.agent_out);
-	r = link_open(&s->sut, in, out, name, s->env.skip_noise, clock_deadline_ns(START_TIMEOUT_NS), err);
+	r = link_open(&s->sut, in, out, name, s->env.skip_noise,
+		clock_deadline_ns(s->spec->start_timeout_ns), err);
 	if (r < 0)
 		return with_launcher_words(s, r, err);
 	s->info->startup_ns = clock_now_ns() - s->env.started_ns;
@@ -167,7 +167,7 @@ static int start(struct session *s, struct vt_err *err)
 	const struct trial_spec *spec = s->spec;
 	struct env_request req = {
 		.ports = spec->workload->ops->ports,
-		.deadline_ns = clock_deadline_ns(START_TIMEOUT_NS),
+		.deadline_ns = clock_deadline_ns(spec->start_timeout_ns),
 	};
 	int r;
 

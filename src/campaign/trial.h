@@ -17,7 +17,7 @@ struct trial_spec {
 	const struct workload *workload;
 	struct technique *technique;
 	const char *agent; /* path of the agent for the client side */
-	uint64_t duration_ns, warmup_ns;
+	uint64_t duration_ns, warmup_ns, start_timeout_ns;
 	bool describe; /* read back the options as applied (slower; once per technique is enough) */
 	const volatile int *cancel;
 };

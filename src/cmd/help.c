@@ -24,6 +24,7 @@ static const char plan_help[] =
 	"  pin: on                 client and SUT on a core each\n"
 	"  offload: on             checksum and segmentation offloads of the cable\n"
 	"  mtu: 1500\n"
+	"  start_timeout: 30s      an environment that says nothing for so long has failed\n"
 	"  baseline: native        technique (or label) that the others are compared with\n"
 	"  techniques: [native, \"oci:net=*\", \"docker:net=nat,label=d\"]\n"
 	"  workloads: [tcp_rr, \"tcp_stream:message=64K\"]\n"

@@ -74,7 +74,7 @@ struct request {
 	uint64_t seed;
 	bool seed_given, dry_run, quiet;
 	struct plan overrides; /* only the members whose flag was given count */
-	bool duration, warmup, budget, blocks, max_blocks, target, pin, offload, mtu;
+	bool duration, warmup, budget, blocks, max_blocks, target, pin, offload, mtu, start_timeout;
 	const char *baseline;
 	struct gate_limits gates;
 };
@@ -101,6 +101,7 @@ static const struct flag run_flags[] = {
 	{ 0, "pin", "on|off", "client and SUT on a core each (default on)" },
 	{ 0, "offload", "on|off", "checksum and segmentation offloads of the cable (default on)" },
 	{ 0, "mtu", "BYTES", "MTU of the cable (default 1500)" },
+	{ 0, "start-timeout", "TIME", "an environment that says nothing for so long has failed (default 30s)" },
 	{ 0, "max-steal", "SHARE", "a trial with more stolen CPU time is invalid (default 5%)" },
 	{ 0, "max-other-load", "SHARE", "likewise for CPU time of other processes (default 10%)" },
 	{ 'o', "out", "DIR", "results folder (default ./vtax-results/CAMPAIGN)" },
@@ -125,6 +126,7 @@ static const struct opt_def number_flags[] = {
 	{ "pin", OPT_BOOL, NULL, NULL, 0, 0, "" },
 	{ "offload", OPT_BOOL, NULL, NULL, 0, 0, "" },
 	{ "mtu", OPT_UINT, NULL, NULL, 576, 65535, "" },
+	{ "start-timeout", OPT_DURATION, NULL, NULL, 100 * NS_PER_MS, UINT64_C(3600) * NS_PER_S, "" },
 	OPT_END,
 };
 
@@ -175,9 +177,13 @@ static int take_number(struct request *q, const char *name, const char *arg, str
 		p->offload = v;
 		q->offload = true;
 		break;
-	default:
+	case 8:
 		p->mtu = (unsigned)v;
 		q->mtu = true;
+		break;
+	default:
+		p->start_timeout_ns = v;
+		q->start_timeout = true;
 	}
 	return 0;
 }
@@ -309,6 +315,8 @@ static void apply(struct request *q, struct plan *p)
 		p->offload = o->offload;
 	if (q->mtu)
 		p->mtu = o->mtu;
+	if (q->start_timeout)
+		p->start_timeout_ns = o->start_timeout_ns;
 	if (q->baseline) {
 		free(p->baseline);
 		p->baseline = xstrdup(q->baseline);
