@@ -85,12 +85,18 @@ static void html(const struct report *r, const char *dir, const struct output_op
 		log_info("report: %s/report.html", dir);
 }
 
-/* A cell of which every trial failed its gates, or failed outright, has nothing to show. */
+/*
+ * A cell of which every trial failed its gates, or failed outright, has nothing to show; given up after some failures
+ * it is marked as one that does not run, but it was tried.
+ */
 static bool any_without_values(const struct report *r)
 {
-	for (size_t i = 0; i < r->nrows; i++)
-		if (r->rows[i].metric->primary && !r->rows[i].cell->not_run && r->rows[i].values.n == 0)
+	for (size_t i = 0; i < r->nrows; i++) {
+		const struct report_cell *row = &r->rows[i];
+
+		if (row->metric->primary && row->values.n == 0 && (!row->cell->not_run || row->trials))
 			return true;
+	}
 	return false;
 }
 

@@ -52,6 +52,15 @@ static const char *keep(struct report *r, char *text)
 	return r->texts.v[r->texts.n - 1];
 }
 
+static size_t trials_of(const struct report *r, const struct store_cell *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->ntrials; i++)
+		n += r->trials[i].cell == c;
+	return n;
+}
+
 /* Why a cell that the plan has shows no value of this metric. */
 static const char *why_no_value(struct report *r, const struct store_cell *c)
 {
@@ -141,6 +150,7 @@ static void add_rows(struct report *r, size_t first, size_t end, const struct st
 	for (size_t i = 0; i < n; i++) {
 		rows[i] = (struct report_cell){ .cell = &r->cells[first + i], .metric = m };
 		rows[i].per_block = values_per_block(r, rows[i].cell, m->name);
+		rows[i].trials = trials_of(r, rows[i].cell);
 		summarize(r, &rows[i]);
 		with_values += rows[i].values.n > 0;
 		if (rows[i].cell->technique == r->baseline_technique)
