@@ -60,11 +60,11 @@ static void assert_change(const struct docker_run *d, const char *added, const c
 	assert_int_equal(after.n, before.n + !gone);
 }
 
-#define ASSERT_SWITCH(field, value, added, gone)                                                                   \
-	do {                                                                                                       \
-		struct docker_run d = plain();                                                                     \
-		d.field = value;                                                                                   \
-		assert_change(&d, added, gone);                                                                    \
+#define ASSERT_SWITCH(field, value, added, gone)                                                             \
+	do {                                                                                                 \
+		struct docker_run d = plain();                                                               \
+		d.field = value;                                                                             \
+		assert_change(&d, added, gone);                                                              \
 	} while (0)
 
 static void test_switches(void **state)
@@ -159,7 +159,9 @@ static void test_caps_all(void **state)
 static void test_daemon(void **state)
 {
 	_cleanup_strvec_ struct strvec v = STRVEC_INIT;
-	struct dockerd d = { .program = "/x/dockerd", .dir = "/s/docker1", .socket = "/s/docker1/sock", .mtu = 1400 };
+	struct dockerd d = {
+		.program = "/x/dockerd", .dir = "/s/docker1", .socket = "/s/docker1/sock", .mtu = 1400
+	};
 
 	docker_daemon_argv(&d, &v);
 	assert_string_equal(v.v[0], "/x/dockerd");

@@ -49,9 +49,8 @@ static json_t *find(json_t *array, const char *key, const char *value)
 	json_t *e;
 	size_t i;
 
-	json_array_foreach(array, i, e)
-		if (!strcmp(json_string_value(json_object_get(e, key)), value))
-			return e;
+	json_array_foreach(
+		array, i, e) if (!strcmp(json_string_value(json_object_get(e, key)), value)) return e;
 	return NULL;
 }
 
@@ -60,9 +59,7 @@ static bool holds(json_t *array, const char *text)
 	json_t *e;
 	size_t i;
 
-	json_array_foreach(array, i, e)
-		if (!strcmp(json_string_value(e), text))
-			return true;
+	json_array_foreach(array, i, e) if (!strcmp(json_string_value(e), text)) return true;
 	return false;
 }
 
@@ -89,7 +86,8 @@ static void test_plain(void **state)
 	assert_true(json_is_false(at(o, "root.readonly")));
 	assert_string_equal(json_string_value(at(o, "hostname")), "vtax");
 	assert_string_equal(json_string_value(at(o, "linux.cgroupsPath")), "/vtax-x/e1/c");
-	for (const char *const *t = (const char *const[]){ "pid", "mount", "uts", "ipc", "cgroup", NULL }; *t; t++)
+	for (const char *const *t = (const char *const[]){ "pid", "mount", "uts", "ipc", "cgroup", NULL }; *t;
+		t++)
 		assert_non_null(namespace_of(o, *t));
 	assert_null(namespace_of(o, "user"));
 	assert_null(namespace_of(o, "network"));
@@ -109,8 +107,10 @@ static void test_namespaces(void **state)
 		const char *type;
 		size_t offset;
 	} rows[] = {
-		{ "pid", offsetof(struct oci_config, pidns) },	{ "uts", offsetof(struct oci_config, utsns) },
-		{ "ipc", offsetof(struct oci_config, ipcns) },	{ "cgroup", offsetof(struct oci_config, cgroupns) },
+		{ "pid", offsetof(struct oci_config, pidns) },
+		{ "uts", offsetof(struct oci_config, utsns) },
+		{ "ipc", offsetof(struct oci_config, ipcns) },
+		{ "cgroup", offsetof(struct oci_config, cgroupns) },
 		{ "mount", offsetof(struct oci_config, mountns) },
 	};
 
@@ -197,7 +197,8 @@ static void test_readonly(void **state)
 	c.data_dir = "/scratch/data";
 	o = oci_spec(&c);
 	assert_true(json_is_true(at(o, "root.readonly")));
-	assert_string_equal(json_string_value(json_object_get(mount_on(o, "/data"), "source")), "/scratch/data");
+	assert_string_equal(
+		json_string_value(json_object_get(mount_on(o, "/data"), "source")), "/scratch/data");
 	assert_string_equal(json_string_value(json_object_get(mount_on(o, "/tmp"), "type")), "tmpfs");
 	assert_string_equal(json_string_value(json_object_get(mount_on(o, "/run"), "type")), "tmpfs");
 	json_decref(o);
@@ -270,7 +271,8 @@ static const char *verdict(json_t *profile, const char *call)
 	size_t i;
 	const char *is = "deny";
 
-	json_array_foreach(json_object_get(profile, "syscalls"), i, rule) {
+	json_array_foreach(json_object_get(profile, "syscalls"), i, rule)
+	{
 		if (!holds(json_object_get(rule, "names"), call) ||
 			strcmp(json_string_value(json_object_get(rule, "action")), "SCMP_ACT_ALLOW"))
 			continue;
@@ -302,17 +304,19 @@ static void test_seccomp_profile(void **state)
 	assert_string_equal(verdict(none, "epoll_pwait2"), "allow");
 	assert_string_equal(verdict(none, "socket"), "if");
 	assert_string_equal(verdict(none, "clone"), "if");
-	for (const char *const *bad = (const char *const[]){ "mount", "unshare", "setns", "bpf", "init_module",
-		     "kexec_load", "keyctl", "reboot", "clone3", "settimeofday", "chroot", NULL };
+	for (const char *const *bad =
+			(const char *const[]){ "mount", "unshare", "setns", "bpf", "init_module",
+				"kexec_load", "keyctl", "reboot", "clone3", "settimeofday", "chroot", NULL };
 		*bad; bad++)
 		assert_string_equal(verdict(none, *bad), "deny");
-	for (const char *const *ok = (const char *const[]){ "mount", "unshare", "clone", "clone3", "chroot", NULL }; *ok;
-		ok++)
+	for (const char *const *ok =
+			(const char *const[]){ "mount", "unshare", "clone", "clone3", "chroot", NULL };
+		*ok; ok++)
 		assert_string_equal(verdict(all, *ok), "allow");
 	assert_string_equal(verdict(all, "kexec_load"), "deny");
 	/* The usual size: a filter's cost depends on it. */
-	json_array_foreach(json_object_get(none, "syscalls"), i, rule)
-		names += json_array_size(json_object_get(rule, "names"));
+	json_array_foreach(json_object_get(none, "syscalls"), i, rule) names +=
+		json_array_size(json_object_get(rule, "names"));
 	assert_in_range(names, 300, 420);
 	json_decref(none);
 	json_decref(all);
@@ -327,9 +331,10 @@ static void test_seccomp_once(void **state)
 	for (i = 0; i < json_array_size(names); i++) {
 		size_t k;
 
-		json_array_foreach(names, k, e)
-			if (k != i && !strcmp(json_string_value(e), json_string_value(json_array_get(names, i))))
-				fail_msg("'%s' is listed twice", json_string_value(e));
+		json_array_foreach(names, k,
+			e) if (k != i &&
+			       !strcmp(json_string_value(e), json_string_value(json_array_get(names, i))))
+			fail_msg("'%s' is listed twice", json_string_value(e));
 	}
 	json_decref(p);
 }
