@@ -110,6 +110,76 @@ static uint64_t read_root_usage(void)
 	return 0;
 }
 
+/* The ksoftirqd threads, found once: there is one per CPU for the life of the machine. */
+#define KSOFTIRQD_MAX 1024
+
+static size_t find_ksoftirqd(pid_t *pids)
+{
+	_cleanup_closedir_ DIR *proc = opendir("/proc");
+	struct dirent *d;
+	size_t n = 0;
+
+	while (proc && (d = readdir(proc)) && n < KSOFTIRQD_MAX) {
+		char path[64], comm[32] = "";
+		long pid = strtol(d->d_name, NULL, 10);
+
+		if (pid <= 0)
+			continue;
+		snprintf(path, sizeof path, "/proc/%ld/comm", pid);
+		_cleanup_fclose_ FILE *f = fopen(path, "re");
+
+		if (f && fgets(comm, sizeof comm, f) && strncmp(comm, "ksoftirqd/", 10) == 0)
+			pids[n++] = (pid_t)pid;
+	}
+	return n;
+}
+
+/* A user's process may call itself ksoftirqd: kernel threads alone have no exe link and belong to kthreadd. */
+static bool is_kernel_thread(pid_t pid)
+{
+	char path[64], line[512];
+	int ppid = -1;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	_cleanup_fclose_ FILE *f = fopen(path, "re");
+
+	if (f && fgets(line, sizeof line, f)) {
+		const char *after = strrchr(line, ')');
+
+		if (after)
+			sscanf(after + 1, " %*c %d", &ppid);
+	}
+	return ppid == 2;
+}
+
+static uint64_t read_ksoftirqd(void)
+{
+	static pid_t pids[KSOFTIRQD_MAX];
+	static size_t n;
+	static bool looked;
+	uint64_t sum = 0;
+
+	if (!looked) {
+		size_t all = find_ksoftirqd(pids);
+
+		for (size_t i = 0; i < all; i++)
+			if (is_kernel_thread(pids[i]))
+				pids[n++] = pids[i];
+		looked = true;
+	}
+	for (size_t i = 0; i < n; i++) {
+		unsigned long long ns = 0;
+		char path[64];
+
+		snprintf(path, sizeof path, "/proc/%d/schedstat", (int)pids[i]);
+		_cleanup_fclose_ FILE *f = fopen(path, "re");
+
+		if (f && fscanf(f, "%llu", &ns) == 1)
+			sum += ns;
+	}
+	return sum;
+}
+
 int cpu_sample_read(struct cpu_sample *s, struct vt_err *err)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT(4u << 20);
@@ -122,6 +192,7 @@ int cpu_sample_read(struct cpu_sample *s, struct vt_err *err)
 	/* Reading takes a tenth of a millisecond; its middle is nearest to what was read. */
 	now.at_ns = before + (clock_now_ns() - before) / 2;
 	now.precise_busy_ns = read_root_usage();
+	now.ksoftirqd_ns = read_ksoftirqd();
 	r = cpu_sample_parse(&now, buf_str(&text), sysconf(_SC_CLK_TCK), err);
 	if (r == 0)
 		*s = now;
@@ -154,6 +225,7 @@ void cpu_usage_between(struct cpu_usage *u, const struct cpu_sample *a, const st
 		busy = exact;
 	u->busy_ns = busy < 0 ? 0 : busy > all ? all : busy;
 	u->softirq_ns = polled > 0 ? interrupts / polled * u->busy_ns : 0;
+	u->ksoftirqd_ns = grown(a->ksoftirqd_ns, b->ksoftirqd_ns);
 	u->steal_ratio = steal / all;
 }
 

@@ -19,6 +19,7 @@ struct cpu_sample {
 	uint64_t user_ns, nice_ns, system_ns, idle_ns, iowait_ns, irq_ns, softirq_ns, steal_ns;
 	uint64_t precise_busy_ns; /* run time of all tasks (v1 root cpuacct); without interrupts of idle CPUs;
 				     0 if none */
+	uint64_t ksoftirqd_ns; /* run time of the ksoftirqd threads: packets handled for others; 0 if unknown */
 	uint64_t ctxt, intr, softirqs; /* counts */
 	unsigned ncpus;
 };
@@ -32,7 +33,8 @@ struct cpu_usage {
 	double wall_ns;	    /* between the readings */
 	double busy_ns;	    /* all CPUs: not idle, not stolen */
 	double softirq_ns;  /* irq + softirq; part of busy, and of the cgroups in whose time it ran */
-	double steal_ratio; /* steal / (wall × CPUs) */
+	double ksoftirqd_ns; /* of softirq: what ran in threads of its own, hence in no cgroup of ours */
+	double steal_ratio;  /* steal / (wall × CPUs) */
 };
 void cpu_usage_between(struct cpu_usage *u, const struct cpu_sample *a, const struct cpu_sample *b);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * `delay:us=N`: a known tax. A relay (another instance of the agent) stands between the client and a native
- * server and holds every byte back for N µs each way; what a campaign recovers on it shows what its own
+ * server and holds every byte from the client back for N µs (one way, so N µs a round trip); what a campaign recovers on it shows what its own
  * figures are worth. us=0 shows the cost of the relay itself, so that the injected part is a difference.
  *
  * The server binds loopback, hence is only reached through the relay. The relay is the monitor of this
@@ -21,7 +21,7 @@
 #define RELAY_TARGET "127.0.0.1"
 
 static const struct opt_def delay_options[] = {
-	{ "us", OPT_UINT, "0", NULL, 0, 1000000, "delay added each way, µs" },
+	{ "us", OPT_UINT, "0", NULL, 0, 1000000, "delay added from client to server, µs" },
 	OPT_END,
 };
 

@@ -80,6 +80,16 @@ static void other_load_fires(void **state)
 	assert_string_equal(only_gate(f), "other-load");
 }
 
+static void packets_handled_in_threads_are_no_other_load(void **state)
+{
+	struct fixture *f = *state;
+
+	f->info.end.host.softirq_ns += 500 * NS_PER_MS;
+	f->info.end.host.idle_ns -= 500 * NS_PER_MS;
+	f->info.end.host.ksoftirqd_ns = 500 * NS_PER_MS;
+	assert_string_equal(only_gate(f), "");
+}
+
 static void affinity_fires_for_each_side(void **state)
 {
 	struct fixture *f = *state;
@@ -173,6 +183,7 @@ int main(void)
 		cmocka_unit_test_setup(a_healthy_trial_passes, setup),
 		cmocka_unit_test_setup(steal_fires, setup),
 		cmocka_unit_test_setup(other_load_fires, setup),
+		cmocka_unit_test_setup(packets_handled_in_threads_are_no_other_load, setup),
 		cmocka_unit_test_setup(affinity_fires_for_each_side, setup),
 		cmocka_unit_test_setup(a_changed_cable_fires, setup),
 		cmocka_unit_test_setup(shortcut_fires, setup),
