@@ -153,10 +153,14 @@ int buf_write_file(const struct buf *b, const char *path, unsigned mode, struct 
 {
 	_cleanup_free_ char *tmp = NULL;
 	_cleanup_close_ int fd = -1;
+	struct stat st;
 	int r;
 
 	if (b->failed)
 		return vt_fail(err, -ENOMEM, "cannot write '%s': the text outgrew its buffer", path);
+	/* Root may replace a device node by a file: /dev/full was the first victim. */
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISLNK(st.st_mode) && !S_ISDIR(st.st_mode))
+		return vt_fail(err, -EEXIST, "cannot write '%s': it is there, and is no regular file", path);
 	if (asprintf(&tmp, "%s.tmp.%d", path, (int)getpid()) < 0) {
 		tmp = NULL;
 		return vt_fail(err, -ENOMEM, "cannot write '%s': out of memory", path);

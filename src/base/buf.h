@@ -39,7 +39,10 @@ void buf_release(struct buf *b);
 struct vt_err;
 int buf_read_file(struct buf *b, const char *path, struct vt_err *err);
 
-/* Everything into `path` through a temporary file and rename: readers see all or nothing. */
+/*
+ * Everything into `path` through a temporary file and rename: readers see all or nothing. A link of that name is
+ * replaced, not followed; a device, pipe or socket is refused (-EEXIST).
+ */
 int buf_write_file(const struct buf *b, const char *path, unsigned mode, struct vt_err *err);
 
 #endif

@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define OUTPUT_MAX ((size_t)512 << 20)
 
@@ -24,14 +25,32 @@ int output_ratio(const char *flag, const char *text, double *out, struct vt_err 
 	return 0;
 }
 
+static int put_through(const char *where, const struct buf *b, struct vt_err *err)
+{
+	_cleanup_fclose_ FILE *f = fopen(where, "we");
+
+	if (!f || fwrite(buf_str(b), 1, b->len, f) != b->len || fflush(f) != 0)
+		return vt_fail_errno(err, "cannot write '%s'", where);
+	return 0;
+}
+
 static int put(const char *where, const struct buf *b, struct vt_err *err)
 {
+	struct stat st;
+	int n;
+
 	if (strcmp(where, "-") == 0) {
 		fwrite(buf_str(b), 1, b->len, stdout);
 		fflush(stdout); /* before what stderr says next, where both go to one file */
 		return 0;
 	}
-	return buf_write_file(b, where, 0644, err);
+	/* Through a link, and into a device or pipe (/dev/stdout, a fifo), as any program writes. */
+	if (lstat(where, &st) == 0 && !S_ISREG(st.st_mode))
+		return put_through(where, b, err);
+	n = buf_write_file(b, where, 0644, err);
+	if (n == 0)
+		store_give(where);
+	return n;
 }
 
 typedef int (*writer)(const struct report *r, struct buf *out, struct vt_err *err);

@@ -189,6 +189,21 @@ static void failed_rename_leaves_nothing(void **state)
 	assert_int_equal(rmdir(path), 0);
 }
 
+/* What is no file must not become one: root could replace a device node. */
+static void devices_and_pipes_stay(void **state)
+{
+	_cleanup_buf_ struct buf b = BUF_INIT(100);
+	_cleanup_free_ char *path = xasprintf("%s/pipe", dir);
+	struct stat st;
+
+	assert_int_equal(mkfifo(path, 0600), 0);
+	buf_puts(&b, "x");
+	assert_int_equal(buf_write_file(&b, path, 0600, NULL), -EEXIST);
+	assert_int_equal(lstat(path, &st), 0);
+	assert_true(S_ISFIFO(st.st_mode));
+	assert_int_equal(unlink(path), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -201,6 +216,7 @@ int main(void)
 		cmocka_unit_test(file_errors_name_the_file),
 		cmocka_unit_test(failed_buffer_is_not_written),
 		cmocka_unit_test(failed_rename_leaves_nothing),
+		cmocka_unit_test(devices_and_pipes_stay),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
