@@ -275,6 +275,16 @@ static int lock_dir(struct store *s, struct vt_err *err)
 	return 0;
 }
 
+/* SQLite, trying to make its files in such a folder, would say that they do not exist. */
+static int writable(const struct store *s, struct vt_err *err)
+{
+	if (faccessat(AT_FDCWD, s->dir, W_OK | X_OK, AT_EACCESS) == 0)
+		return 0;
+	if (errno == EROFS)
+		return vt_fail(err, -EROFS, "results folder '%s' is read-only: choose another with --out", s->dir);
+	return vt_fail_errno(err, "cannot write into results folder '%s' (choose another with --out)", s->dir);
+}
+
 int store_open(struct store **out, const char *dir, bool create, struct vt_err *err)
 {
 	struct store *s = store_new(dir);
@@ -282,6 +292,8 @@ int store_open(struct store **out, const char *dir, bool create, struct vt_err *
 
 	if (r == 0)
 		r = lock_dir(s, err);
+	if (r == 0)
+		r = writable(s, err);
 	if (r == 0)
 		r = open_db(s, SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0), err);
 	/* The journal takes its owner from the database, so the database changes hands before the first
