@@ -406,7 +406,6 @@ static int carry_out(struct campaign *c, struct request *q)
 static struct request fresh_request(void)
 {
 	return (struct request){
-		.suite = "quick",
 		.output = { .html = true, .table = true },
 		.gates = gate_limits_default,
 	};
@@ -454,8 +453,14 @@ static int run(int argc, char **argv)
 	if (status < 0 && argc - rest > 1)
 		status = verb_usage(&verb_run, "one suite at a time, not '%s' and '%s'", argv[rest], argv[rest + 1]);
 	if (status < 0) {
-		if (argc - rest == 1)
+		if (argc - rest == 1 && q.suite)
+			status = verb_usage(&verb_run, "one suite at a time, not '%s' and '%s'", q.suite, argv[rest]);
+		else if (argc - rest == 1)
 			q.suite = argv[rest];
+	}
+	if (status < 0) {
+		if (!q.suite)
+			q.suite = "quick";
 		status = run_request(&q);
 	}
 	request_release(&q);
