@@ -77,11 +77,10 @@ unsigned campaign_planned_rounds(const struct campaign *c); /* by budget, minimu
 
 /*
  * Runs it into `dir` (NULL: ./vtax-results/ID). *cancel non-zero ends it cleanly after undoing the trial that
- * runs (-EINTR, everything finished is in the store). `gates` NULL: the defaults.
+ * runs (-EINTR, everything finished is in the store).
  */
-struct gate_limits;
 int campaign_run(struct campaign *c, const char *dir, const struct campaign_events *events,
-	const struct gate_limits *gates, const volatile int *cancel, struct vt_err *err);
+	const volatile int *cancel, struct vt_err *err);
 
 /* Loads a stored campaign, so that campaign_run() goes on with what is missing. -EALREADY when complete. */
 int campaign_resume(struct campaign *c, const char *dir, const char *agent, struct vt_err *err);

@@ -10,7 +10,16 @@
 #define DRIFT_TOLERANCE 0.10
 #define MARGIN_OF_COUNTERS 0.9 /* the cable must have carried at least this share of what was measured */
 
-const struct gate_limits gate_limits_default = { .steal = 0.05, .other_load = 0.10, .client_cpu = 0.95 };
+#define CLIENT_CPU_LIMIT 0.95
+
+struct gate_limits gate_limits_of(const struct plan *p)
+{
+	return (struct gate_limits){
+		.steal = p->max_steal,
+		.other_load = p->max_other_load,
+		.client_cpu = CLIENT_CPU_LIMIT,
+	};
+}
 
 /* CPU time of each party over the measured time, ns. */
 struct split {

@@ -7,6 +7,7 @@
 #ifndef VTAX_CAMPAIGN_GATES_H
 #define VTAX_CAMPAIGN_GATES_H
 
+#include "campaign/plan.h"
 #include "campaign/trial.h"
 
 struct gate_limits {
@@ -14,7 +15,8 @@ struct gate_limits {
 	double other_load; /* share of all CPUs used by processes that are neither ours nor the trial's */
 	double client_cpu; /* share of the client's CPU above which it is saturated */
 };
-extern const struct gate_limits gate_limits_default; /* 0.05, 0.10, 0.95 */
+/* The plan's bounds, and 0.95 for the client. */
+struct gate_limits gate_limits_of(const struct plan *p);
 
 /* Adds cpu_*, service_demand_*, steal_ratio, startup_ns and drifts to the result; needs r->ops or r->bytes. */
 void gates_cpu_metrics(struct trial_result *r, const struct trial_info *info);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * libcyaml does the YAML; this file does the meaning. Numbers with units are read as text and parsed by the
- * option parser, so that `duration: 500ms` and `--duration 500ms` are the same language.
+ * libcyaml does the YAML, the option parser the values; this file does the meaning.
  */
 #include "campaign/plan.h"
 
@@ -15,17 +14,54 @@
 #include <cyaml/cyaml.h>
 #include <dirent.h>
 #include <math.h>
+#include <stddef.h>
 #include <string.h>
 
 #ifndef VTAX_SUITEDIR
 #define VTAX_SUITEDIR "/usr/share/vtax/suites"
 #endif
 
+/*
+ * The plan's scalars, once: YAML, command-line flags and the stored form all go through this table. They are
+ * kept as texts in between, so that `duration: 500ms` and `--duration 500ms` are the same language.
+ */
+enum kind { NS, COUNT, SWITCH, SHARE };
+
+#define DAY_NS (UINT64_C(24) * 3600 * NS_PER_S)
+
+/* key, kind, member, least, most (SHARE: both unused) */
+#define SCALARS(X)                                                                                         \
+	X(duration, NS, duration_ns, 10 * NS_PER_MS, DAY_NS)                                               \
+	X(warmup, NS, warmup_ns, 0, DAY_NS)                                                                \
+	X(time_budget, NS, time_budget_ns, 0, 30 * DAY_NS)                                                 \
+	X(start_timeout, NS, start_timeout_ns, 100 * NS_PER_MS, 3600 * NS_PER_S)                           \
+	X(blocks, COUNT, blocks_min, 1, 100000)                                                            \
+	X(max_blocks, COUNT, blocks_max, 1, 100000)                                                        \
+	X(mtu, COUNT, mtu, 576, 65535)                                                                     \
+	X(pin, SWITCH, pin, 0, 0)                                                                          \
+	X(offload, SWITCH, offload, 0, 0)                                                                  \
+	X(target, SHARE, target, 0, 0)                                                                     \
+	X(max_steal, SHARE, max_steal, 0, 0)                                                               \
+	X(max_other_load, SHARE, max_other_load, 0, 0)
+
+/* What libcyaml fills: every scalar as the text that was written. */
 struct raw_plan {
-	char *suite, *description, *duration, *warmup, *blocks, *max_blocks, *time_budget, *target, *pin, *offload,
-		*mtu, *start_timeout, *baseline;
+#define MEMBER(key, kind, member, least, most) char *key;
+	SCALARS(MEMBER)
+	char *suite, *description, *baseline;
 	char **techniques, **workloads;
 	unsigned ntechniques, nworkloads;
+};
+
+static const struct scalar {
+	const char *key;
+	enum kind kind;
+	size_t member, raw; /* offsets in struct plan and struct raw_plan */
+	uint64_t least, most;
+} scalars[] = {
+#define ROW(key, kind, member, least, most)                                                                \
+	{ #key, kind, offsetof(struct plan, member), offsetof(struct raw_plan, key), least, most },
+	SCALARS(ROW)
 };
 
 static const cyaml_schema_value_t item = {
@@ -35,18 +71,9 @@ static const cyaml_schema_value_t item = {
 #define TEXT(name) CYAML_FIELD_STRING_PTR(#name, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_plan, name, 0, 4096)
 
 static const cyaml_schema_field_t fields[] = {
-	TEXT(suite),
+#define FIELD(key, kind, member, least, most) TEXT(key),
+	SCALARS(FIELD) TEXT(suite),
 	TEXT(description),
-	TEXT(duration),
-	TEXT(warmup),
-	TEXT(blocks),
-	TEXT(max_blocks),
-	TEXT(time_budget),
-	TEXT(target),
-	TEXT(pin),
-	TEXT(offload),
-	TEXT(mtu),
-	TEXT(start_timeout),
 	TEXT(baseline),
 	CYAML_FIELD_SEQUENCE_COUNT("techniques", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct raw_plan, techniques,
 		ntechniques, &item, 0, PLAN_MAX_ITEMS),
@@ -59,20 +86,6 @@ static const cyaml_schema_value_t schema = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct raw_plan, fields),
 };
 
-/* The plan's scalars in the option language, with their bounds; flags of the same name share them. */
-static const struct opt_def scalars[] = {
-	{ "duration", OPT_DURATION, NULL, NULL, 10 * NS_PER_MS, UINT64_C(24) * 3600 * NS_PER_S, "" },
-	{ "warmup", OPT_DURATION, NULL, NULL, 0, UINT64_C(3600) * NS_PER_S, "" },
-	{ "time_budget", OPT_DURATION, NULL, NULL, 0, UINT64_C(30) * 24 * 3600 * NS_PER_S, "" },
-	{ "blocks", OPT_UINT, NULL, NULL, 1, 100000, "" },
-	{ "max_blocks", OPT_UINT, NULL, NULL, 1, 100000, "" },
-	{ "pin", OPT_BOOL, NULL, NULL, 0, 0, "" },
-	{ "offload", OPT_BOOL, NULL, NULL, 0, 0, "" },
-	{ "mtu", OPT_UINT, NULL, NULL, 576, 65535, "" },
-	{ "start_timeout", OPT_DURATION, NULL, NULL, 100 * NS_PER_MS, UINT64_C(3600) * NS_PER_S, "" },
-	OPT_END,
-};
-
 void plan_init(struct plan *p)
 {
 	*p = (struct plan){
@@ -82,7 +95,8 @@ void plan_init(struct plan *p)
 		.start_timeout_ns = 30 * NS_PER_S,
 		.blocks_min = 5,
 		.blocks_max = 30,
-		.target = 0,
+		.max_steal = 0.05,
+		.max_other_load = 0.10,
 		.pin = true,
 		.offload = true,
 	};
@@ -97,64 +111,76 @@ void plan_release(struct plan *p)
 	*p = (struct plan){ 0 };
 }
 
-static const struct opt_def *scalar(const char *name)
-{
-	const struct opt_def *d = scalars;
-
-	while (d->name && strcmp(d->name, name) != 0)
-		d++;
-	return d;
-}
-
-/* Sets *out when the plan has a text for it. */
-static int number(const char *name, const char *text, const char *file, uint64_t *out, struct vt_err *err)
-{
-	if (!text)
-		return 0;
-	return opt_parse_value(scalar(name), text, file, out, err);
-}
-
-/* "2%" or "0.02" */
-static int ratio(const char *text, const char *file, double *out, struct vt_err *err)
+int plan_share(const char *text, const char *key, const char *owner, double *out, struct vt_err *err)
 {
 	char *end;
-	double v;
+	double v = strtod(text, &end);
 
-	if (!text)
-		return 0;
-	v = strtod(text, &end);
 	if (end != text && *end == '%') {
 		v /= 100;
 		end++;
 	}
 	if (end == text || *end || !isfinite(v) || v < 0 || v > 1)
-		return vt_usage(err, "%s: target '%s' is no share: write it like 2%% or 0.02", file, text);
+		return vt_usage(err, "option '%s' of '%s' must be a share like 2%% or 0.02, not '%s'", key, owner, text);
 	*out = v;
 	return 0;
 }
 
-static int fill(struct plan *p, const struct raw_plan *raw, const char *file, struct vt_err *err)
+static const struct scalar *find_scalar(const char *key)
 {
-	uint64_t blocks = p->blocks_min, max = p->blocks_max, pin = p->pin, offload = p->offload, mtu = p->mtu;
+	for (size_t i = 0; i < ARRAY_SIZE(scalars); i++) {
+		const char *a = scalars[i].key, *b = key;
+
+		while (*a && (*a == *b || (*a == '_' && *b == '-')))
+			a++, b++;
+		if (!*a && !*b)
+			return &scalars[i];
+	}
+	return NULL;
+}
+
+static void put_number(struct plan *p, const struct scalar *s, uint64_t v)
+{
+	char *at = (char *)p + s->member;
+
+	if (s->kind == NS)
+		*(uint64_t *)at = v;
+	else if (s->kind == COUNT)
+		*(unsigned *)at = (unsigned)v;
+	else
+		*(bool *)at = v != 0;
+}
+
+int plan_set(struct plan *p, const char *key, const char *text, const char *owner, struct vt_err *err)
+{
+	static const enum opt_type types[] = { [NS] = OPT_DURATION, [COUNT] = OPT_UINT, [SWITCH] = OPT_BOOL };
+	const struct scalar *s = find_scalar(key);
+	uint64_t v = 0;
 	int r;
 
-	if ((r = number("duration", raw->duration, file, &p->duration_ns, err)) < 0 ||
-		(r = number("warmup", raw->warmup, file, &p->warmup_ns, err)) < 0 ||
-		(r = number("time_budget", raw->time_budget, file, &p->time_budget_ns, err)) < 0 ||
-		(r = number("start_timeout", raw->start_timeout, file, &p->start_timeout_ns, err)) < 0 ||
-		(r = number("blocks", raw->blocks, file, &blocks, err)) < 0 ||
-		(r = number("max_blocks", raw->max_blocks, file, &max, err)) < 0 ||
-		(r = number("pin", raw->pin, file, &pin, err)) < 0 ||
-		(r = number("offload", raw->offload, file, &offload, err)) < 0 ||
-		(r = number("mtu", raw->mtu, file, &mtu, err)) < 0 || (r = ratio(raw->target, file, &p->target, err)) < 0)
-		return r;
-	if (raw->blocks && !raw->max_blocks && max < blocks)
-		max = blocks;
-	p->blocks_min = (unsigned)blocks;
-	p->blocks_max = (unsigned)max;
-	p->pin = pin != 0;
-	p->offload = offload != 0;
-	p->mtu = (unsigned)mtu;
+	if (!s)
+		return -ENOENT;
+	if (s->kind == SHARE)
+		return plan_share(text, key, owner, (double *)((char *)p + s->member), err);
+	const struct opt_def def = { .name = key, .type = types[s->kind], .min = s->least, .max = s->most };
+
+	r = opt_parse_value(&def, text, owner, &v, err);
+	if (r == 0)
+		put_number(p, s, v);
+	return r;
+}
+
+static int fill(struct plan *p, const struct raw_plan *raw, const char *file, struct vt_err *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(scalars); i++) {
+		const char *text = *(char *const *)((const char *)raw + scalars[i].raw);
+		int r = text ? plan_set(p, scalars[i].key, text, file, err) : 0;
+
+		if (r < 0)
+			return r;
+	}
+	if (raw->blocks && !raw->max_blocks && p->blocks_max < p->blocks_min)
+		p->blocks_max = p->blocks_min;
 	if (raw->suite)
 		snprintf(p->suite, sizeof p->suite, "%s", raw->suite);
 	if (raw->description)
@@ -279,7 +305,8 @@ static int no_such_suite(const char *suite, struct vt_err *err)
 	const char *near;
 
 	if (plan_list(&names, NULL) < 0)
-		return vt_usage(err, "no such suite '%s'", suite);
+		return vt_usage(err, "no such suite '%s': there are none in '%s' (VTAX_SUITES says where they are)", suite,
+			plan_suite_dir());
 	near = suggest_nearest(suite, (const char *const *)names.v, names.n);
 	if (near)
 		return vt_usage(err, "no such suite '%s': did you mean '%s'?", suite, near);
@@ -332,13 +359,20 @@ static json_t *list_to_json(const struct strvec *s)
 
 json_t *plan_to_json(const struct plan *p)
 {
-	return json_pack("{s:s, s:s*, s:I, s:I, s:I, s:I, s:i, s:i, s:f, s:b, s:b, s:i, s:s*, s:o, s:o}", "suite",
-		p->suite, "description", p->description, "duration_ns", (json_int_t)p->duration_ns, "warmup_ns",
-		(json_int_t)p->warmup_ns, "time_budget_ns", (json_int_t)p->time_budget_ns, "start_timeout_ns",
-		(json_int_t)p->start_timeout_ns, "blocks",
-		(int)p->blocks_min, "max_blocks", (int)p->blocks_max, "target", p->target, "pin", p->pin, "offload",
-		p->offload, "mtu", (int)p->mtu, "baseline", p->baseline, "techniques", list_to_json(&p->techniques),
-		"workloads", list_to_json(&p->workloads));
+	json_t *o = json_pack("{s:s, s:s*, s:s*, s:o, s:o}", "suite", p->suite, "description", p->description,
+		"baseline", p->baseline, "techniques", list_to_json(&p->techniques), "workloads",
+		list_to_json(&p->workloads));
+
+	for (size_t i = 0; o && i < ARRAY_SIZE(scalars); i++) {
+		const char *at = (const char *)p + scalars[i].member;
+		json_t *v = scalars[i].kind == NS	? json_integer((json_int_t) * (const uint64_t *)at)
+			    : scalars[i].kind == COUNT	? json_integer(*(const unsigned *)at)
+			    : scalars[i].kind == SWITCH ? json_boolean(*(const bool *)at)
+							: json_real(*(const double *)at);
+
+		json_object_set_new(o, scalars[i].key, v);
+	}
+	return o;
 }
 
 static int list_from_json(struct strvec *s, const json_t *a)
@@ -346,6 +380,8 @@ static int list_from_json(struct strvec *s, const json_t *a)
 	size_t i;
 	json_t *v;
 
+	if (!json_is_array(a))
+		return -EBADMSG;
 	json_array_foreach (a, i, v) {
 		if (!json_is_string(v))
 			return -EBADMSG;
@@ -354,44 +390,58 @@ static int list_from_json(struct strvec *s, const json_t *a)
 	return 0;
 }
 
+/* A scalar that is not there keeps its default: a plan stored before the scalar existed meant that. */
+static int scalars_from_json(struct plan *p, const json_t *o)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(scalars); i++) {
+		const struct scalar *s = &scalars[i];
+		const json_t *v = json_object_get(o, s->key);
+
+		if (!v)
+			continue;
+		if (s->kind == SHARE && json_is_number(v))
+			*(double *)((char *)p + s->member) = json_number_value(v);
+		else if (s->kind == SWITCH && json_is_boolean(v))
+			put_number(p, s, json_is_true(v));
+		else if (s->kind < SWITCH && json_is_integer(v) && json_integer_value(v) >= 0)
+			put_number(p, s, (uint64_t)json_integer_value(v));
+		else
+			return -EBADMSG;
+	}
+	return 0;
+}
+
+static int from_json(struct plan *p, const json_t *o)
+{
+	const char *suite = json_string_value(json_object_get(o, "suite"));
+	const char *description = json_string_value(json_object_get(o, "description"));
+	const char *baseline = json_string_value(json_object_get(o, "baseline"));
+	int r;
+
+	if (!suite)
+		return -EBADMSG;
+	snprintf(p->suite, sizeof p->suite, "%s", suite);
+	p->description = description ? xstrdup(description) : NULL;
+	p->baseline = baseline ? xstrdup(baseline) : NULL;
+	r = scalars_from_json(p, o);
+	if (r == 0)
+		r = list_from_json(&p->techniques, json_object_get(o, "techniques"));
+	return r < 0 ? r : list_from_json(&p->workloads, json_object_get(o, "workloads"));
+}
+
 int plan_from_json(struct plan *p, const char *text, struct vt_err *err)
 {
-	json_int_t duration, warmup, budget, start = 30 * (json_int_t)NS_PER_S; /* older plans lack it */
-	const char *suite, *description = NULL, *baseline = NULL;
-	json_t *techniques, *workloads;
-	int blocks, max, pin, offload, mtu;
-	struct plan out;
-	double target;
 	json_t *o = json_loads(text, 0, NULL);
+	struct plan out;
+	int r;
 
-	if (!o || json_unpack(o, "{s:s, s?:s, s:I, s:I, s:I, s?:I, s:i, s:i, s:F, s:b, s:b, s:i, s?:s, s:o, s:o}", "suite",
-			  &suite, "description", &description, "duration_ns", &duration, "warmup_ns", &warmup,
-			  "time_budget_ns", &budget, "start_timeout_ns", &start, "blocks", &blocks, "max_blocks",
-			  &max, "target", &target, "pin", &pin, "offload", &offload, "mtu", &mtu, "baseline", &baseline, "techniques", &techniques,
-			  "workloads", &workloads) < 0) {
-		json_decref(o);
-		return vt_fail(err, -EBADMSG, "the stored plan cannot be read");
-	}
 	plan_init(&out);
-	snprintf(out.suite, sizeof out.suite, "%s", suite);
-	out.description = description ? xstrdup(description) : NULL;
-	out.baseline = baseline ? xstrdup(baseline) : NULL;
-	out.duration_ns = (uint64_t)duration;
-	out.warmup_ns = (uint64_t)warmup;
-	out.time_budget_ns = (uint64_t)budget;
-	out.start_timeout_ns = (uint64_t)start;
-	out.blocks_min = (unsigned)blocks;
-	out.blocks_max = (unsigned)max;
-	out.target = target;
-	out.pin = pin;
-	out.offload = offload;
-	out.mtu = (unsigned)mtu;
-	if (list_from_json(&out.techniques, techniques) < 0 || list_from_json(&out.workloads, workloads) < 0) {
-		json_decref(o);
-		plan_release(&out);
-		return vt_fail(err, -EBADMSG, "the stored plan cannot be read");
-	}
+	r = o ? from_json(&out, o) : -EBADMSG;
 	json_decref(o);
+	if (r < 0) {
+		plan_release(&out);
+		return vt_fail(err, r, "the stored plan cannot be read");
+	}
 	*p = out;
 	return 0;
 }

@@ -8,7 +8,7 @@
  *	description: one line
  *	duration: 1s          # measured time of a trial
  *	warmup: 100ms         # discarded before it
- *	blocks: 5             # at least this many of each workload
+ *	blocks: 5             # at least this many of each workload, if the budget allows
  *	max_blocks: 30
  *	time_budget: 4m       # no further round is started that would not fit
  *	target: 2%            # stop when every interval's half-width is below it
@@ -16,6 +16,8 @@
  *	offload: on
  *	mtu: 1500
  *	start_timeout: 30s    # an environment that says nothing for so long has failed
+ *	max_steal: 5%         # a trial with more stolen CPU time is invalid
+ *	max_other_load: 10%   # likewise for CPU time of other processes
  *	baseline: native
  *	techniques: [native, "oci:runtime=crun,net=bridge"]
  *	workloads: [tcp_rr, "tcp_stream:message=64K"]
@@ -40,6 +42,7 @@ struct plan {
 	uint64_t start_timeout_ns; /* for an environment to start, until its agent speaks */
 	unsigned blocks_min, blocks_max;
 	double target; /* relative half-width; 0: do not stop early */
+	double max_steal, max_other_load; /* bounds of validity gates */
 	bool pin, offload;
 	unsigned mtu; /* 0: 1500 */
 	char *baseline; /* technique text or label; NULL: "native" */
@@ -48,6 +51,15 @@ struct plan {
 
 void plan_init(struct plan *p); /* the defaults above, no techniques, no workloads */
 void plan_release(struct plan *p);
+
+/*
+ * Sets one scalar by its key ("duration"; '-' reads as '_') from its text. Usage errors start with `owner`; a
+ * key that is not a scalar of the plan is -ENOENT with *err untouched.
+ */
+int plan_set(struct plan *p, const char *key, const char *text, const char *owner, struct vt_err *err);
+
+/* A share: "2%" or "0.02", 0…1. Usage errors name the key and its owner. */
+int plan_share(const char *text, const char *key, const char *owner, double *out, struct vt_err *err);
 
 /*
  * Reads YAML. Usage errors name the file and what is wrong: unknown keys, wrong types, values out of bounds,

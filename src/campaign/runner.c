@@ -22,7 +22,7 @@
 struct run {
 	struct campaign *c;
 	const struct campaign_events *events;
-	const struct gate_limits *gates;
+	struct gate_limits gates;
 	const volatile int *cancel;
 	struct vt_err *err;
 	unsigned char *done; /* by record_index() */
@@ -235,7 +235,7 @@ static int one_trial(struct run *run, unsigned round, unsigned position, unsigne
 	n = trial_run(&spec, r, &info, &why);
 	if (n == 0) {
 		gates_cpu_metrics(r, &info);
-		gates_check(r, &info, &c->testbed, spec.workload, run->gates);
+		gates_check(r, &info, &c->testbed, spec.workload, &run->gates);
 		run->described[t] = true;
 	}
 	if (n < 0 && (cancelled(run) || is_fatal(n))) {
@@ -494,13 +494,13 @@ static int run_all(struct run *run)
 }
 
 int campaign_run(struct campaign *c, const char *dir, const struct campaign_events *events,
-	const struct gate_limits *gates, const volatile int *cancel, struct vt_err *err)
+	const volatile int *cancel, struct vt_err *err)
 {
 	struct vt_err local = { 0 };
 	struct run run = {
 		.c = c,
 		.events = events,
-		.gates = gates ? gates : &gate_limits_default,
+		.gates = gate_limits_of(&c->plan),
 		.cancel = cancel,
 		.err = err ? err : &local,
 		.started_ns = clock_now_ns(),

@@ -3,25 +3,23 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "campaign/plan.h"
 
-#include <math.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #define OUTPUT_MAX ((size_t)512 << 20)
 
-int output_ratio(const char *flag, const char *text, double *out, struct vt_err *err)
+int output_margin(const char *text, double *margin, struct vt_err *err)
 {
-	char *end;
-	double v = strtod(text, &end);
+	double v;
+	int r = plan_share(text, "margin", "vtax report", &v, err);
 
-	if (end != text && *end == '%') {
-		v /= 100;
-		end++;
-	}
-	if (end == text || *end || !isfinite(v) || v <= 0 || v > 1)
-		return vt_usage(err, "%s: '%s' is no share: write it like 3%% or 0.03", flag, text);
-	*out = v;
+	if (r < 0)
+		return r;
+	if (v <= 0)
+		return vt_usage(err, "option 'margin' of 'vtax report' must be more than 0");
+	*margin = v;
 	return 0;
 }
 

@@ -20,7 +20,7 @@ struct output_options {
  */
 int output_campaign(const char *dir, const struct output_options *o, bool *no_valid, struct vt_err *err);
 
-/* "3%" or "0.03"; usage error naming `flag`. */
-int output_ratio(const char *flag, const char *text, double *out, struct vt_err *err);
+/* The argument of --margin: a share above 0. */
+int output_margin(const char *text, double *margin, struct vt_err *err);
 
 #endif

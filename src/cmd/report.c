@@ -36,7 +36,7 @@ static int take(struct output_options *o, const struct flag *f, const char *arg,
 	else if (strcmp(f->name, "all-metrics") == 0)
 		o->all_metrics = true;
 	else
-		return output_ratio("--margin", arg, &o->report.margin, err);
+		return output_margin(arg, &o->report.margin, err);
 	return 0;
 }
 

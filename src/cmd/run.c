@@ -10,7 +10,6 @@
 #include "base/option.h"
 #include "base/units.h"
 #include "base/xalloc.h"
-#include "campaign/gates.h"
 #include "campaign/schedule.h"
 
 #include <math.h>
@@ -73,16 +72,16 @@ struct request {
 	struct output_options output;
 	uint64_t seed;
 	bool seed_given, dry_run, quiet;
-	struct plan overrides; /* only the members whose flag was given count */
-	bool duration, warmup, budget, blocks, max_blocks, target, pin, offload, mtu, start_timeout;
+	struct strvec keys, values; /* scalars of the plan that flags replace, in the order given */
 	const char *baseline;
-	struct gate_limits gates;
 };
 
 static void request_release(struct request *q)
 {
 	strvec_release(&q->techniques);
 	strvec_release(&q->workloads);
+	strvec_release(&q->keys);
+	strvec_release(&q->values);
 }
 
 static const struct flag run_flags[] = {
@@ -116,100 +115,6 @@ static const struct flag run_flags[] = {
 	{ .name = NULL },
 };
 
-static const struct opt_def number_flags[] = {
-	{ "blocks", OPT_UINT, NULL, NULL, 1, 100000, "" },
-	{ "max-blocks", OPT_UINT, NULL, NULL, 1, 100000, "" },
-	{ "duration", OPT_DURATION, NULL, NULL, 10 * NS_PER_MS, UINT64_C(24) * 3600 * NS_PER_S, "" },
-	{ "warmup", OPT_DURATION, NULL, NULL, 0, UINT64_C(3600) * NS_PER_S, "" },
-	{ "time-budget", OPT_DURATION, NULL, NULL, 0, UINT64_C(30) * 24 * 3600 * NS_PER_S, "" },
-	{ "seed", OPT_UINT, NULL, NULL, 0, (UINT64_C(1) << 53) - 1, "" },
-	{ "pin", OPT_BOOL, NULL, NULL, 0, 0, "" },
-	{ "offload", OPT_BOOL, NULL, NULL, 0, 0, "" },
-	{ "mtu", OPT_UINT, NULL, NULL, 576, 65535, "" },
-	{ "start-timeout", OPT_DURATION, NULL, NULL, 100 * NS_PER_MS, UINT64_C(3600) * NS_PER_S, "" },
-	OPT_END,
-};
-
-static int take_number(struct request *q, const char *name, const char *arg, struct vt_err *err)
-{
-	const struct opt_def *d = number_flags;
-	struct plan *p = &q->overrides;
-	uint64_t v = 0;
-	char flag[32];
-	int r;
-
-	while (strcmp(d->name, name) != 0)
-		d++;
-	snprintf(flag, sizeof flag, "--%s", name);
-	r = opt_parse_value(d, arg, flag, &v, err);
-	if (r < 0)
-		return r;
-	switch (d - number_flags) {
-	case 0:
-		p->blocks_min = (unsigned)v;
-		q->blocks = true;
-		break;
-	case 1:
-		p->blocks_max = (unsigned)v;
-		q->max_blocks = true;
-		break;
-	case 2:
-		p->duration_ns = v;
-		q->duration = true;
-		break;
-	case 3:
-		p->warmup_ns = v;
-		q->warmup = true;
-		break;
-	case 4:
-		p->time_budget_ns = v;
-		q->budget = true;
-		break;
-	case 5:
-		q->seed = v;
-		q->seed_given = true;
-		break;
-	case 6:
-		p->pin = v;
-		q->pin = true;
-		break;
-	case 7:
-		p->offload = v;
-		q->offload = true;
-		break;
-	case 8:
-		p->mtu = (unsigned)v;
-		q->mtu = true;
-		break;
-	default:
-		p->start_timeout_ns = v;
-		q->start_timeout = true;
-	}
-	return 0;
-}
-
-static bool is_number_flag(const char *name)
-{
-	for (const struct opt_def *d = number_flags; d->name; d++)
-		if (strcmp(d->name, name) == 0)
-			return true;
-	return false;
-}
-
-static int take_share(struct request *q, const char *name, const char *arg, struct vt_err *err)
-{
-	double *where = strcmp(name, "target") == 0	? &q->overrides.target
-			: strcmp(name, "margin") == 0	? &q->output.report.margin
-			: strcmp(name, "max-steal") == 0 ? &q->gates.steal
-							 : &q->gates.other_load;
-	char flag[32];
-
-	if (strcmp(name, "target") == 0)
-		q->target = true;
-	snprintf(flag, sizeof flag, "--%s", name);
-	return output_ratio(flag, arg, where, err);
-}
-
 /* The flags that run, resume and report share. True when it was one of them. */
 static bool take_output(struct request *q, const char *name, const char *arg)
 {
@@ -232,12 +137,23 @@ static bool take_output(struct request *q, const char *name, const char *arg)
 	return true;
 }
 
+static const struct opt_def seed_option = { "seed", OPT_UINT, NULL, NULL, 0, (UINT64_C(1) << 53) - 1, "" };
+
+/* Checked at once, on a plan that is thrown away; applied when the suite has been read. */
+static int take_scalar(struct request *q, const char *name, const char *arg, struct vt_err *err)
+{
+	struct plan scratch;
+
+	plan_init(&scratch);
+	strvec_push(&q->keys, name);
+	strvec_push(&q->values, arg);
+	return plan_set(&scratch, name, arg, "vtax run", err);
+}
+
 static int take_flag(struct request *q, const struct flag *f, const char *arg, struct vt_err *err)
 {
 	if (take_output(q, f->name, arg))
 		return 0;
-	if (is_number_flag(f->name))
-		return take_number(q, f->name, arg, err);
 	if (strcmp(f->name, "suite") == 0)
 		q->suite = arg;
 	else if (strcmp(f->name, "technique") == 0)
@@ -250,8 +166,13 @@ static int take_flag(struct request *q, const struct flag *f, const char *arg, s
 		q->out = arg;
 	else if (strcmp(f->name, "dry-run") == 0)
 		q->dry_run = true;
-	else
-		return take_share(q, f->name, arg, err);
+	else if (strcmp(f->name, "margin") == 0)
+		return output_margin(arg, &q->output.report.margin, err);
+	else if (strcmp(f->name, "seed") == 0) {
+		q->seed_given = true;
+		return opt_parse_value(&seed_option, arg, "vtax run", &q->seed, err);
+	} else
+		return take_scalar(q, f->name, arg, err);
 	return 0;
 }
 
@@ -285,38 +206,26 @@ static void replace_list(struct strvec *into, struct strvec *from)
 	*from = STRVEC_INIT;
 }
 
-/* What the flags say goes over what the suite says. */
+/*
+ * What the flags say goes over what the suite says. --blocks N means exactly N: it sets both bounds and lifts the
+ * suite's time budget; --max-blocks and --time-budget given beside it hold.
+ */
 static void apply(struct request *q, struct plan *p)
 {
-	const struct plan *o = &q->overrides;
+	bool blocks = strvec_contains(&q->keys, "blocks");
 
 	replace_list(&p->techniques, &q->techniques);
 	replace_list(&p->workloads, &q->workloads);
-	if (q->blocks) {
-		p->blocks_min = p->blocks_max = o->blocks_min;
+	if (blocks)
 		p->time_budget_ns = 0;
+	for (size_t i = 0; i < q->keys.n; i++)
+		plan_set(p, q->keys.v[i], q->values.v[i], "", NULL); /* checked when it was taken */
+	if (!strvec_contains(&q->keys, "max-blocks")) {
+		if (blocks)
+			p->blocks_max = p->blocks_min;
+	} else if (!blocks && p->blocks_min > p->blocks_max) {
+		p->blocks_min = p->blocks_max;
 	}
-	if (q->max_blocks) {
-		p->blocks_max = o->blocks_max;
-		if (!q->blocks && p->blocks_min > p->blocks_max)
-			p->blocks_min = p->blocks_max;
-	}
-	if (q->duration)
-		p->duration_ns = o->duration_ns;
-	if (q->warmup)
-		p->warmup_ns = o->warmup_ns;
-	if (q->budget)
-		p->time_budget_ns = o->time_budget_ns;
-	if (q->target)
-		p->target = o->target;
-	if (q->pin)
-		p->pin = o->pin;
-	if (q->offload)
-		p->offload = o->offload;
-	if (q->mtu)
-		p->mtu = o->mtu;
-	if (q->start_timeout)
-		p->start_timeout_ns = o->start_timeout_ns;
 	if (q->baseline) {
 		free(p->baseline);
 		p->baseline = xstrdup(q->baseline);
@@ -382,7 +291,7 @@ static int carry_out(struct campaign *c, struct request *q)
 
 	catch_signals();
 	progress_start(&events, q->quiet);
-	r = campaign_run(c, q->out, &events, &q->gates, &cancel, &err);
+	r = campaign_run(c, q->out, &events, &cancel, &err);
 	progress_stop();
 	lonely = only_baseline_runs(c);
 	dir = c->dir ? xstrdup(c->dir) : NULL;
@@ -407,7 +316,6 @@ static struct request fresh_request(void)
 {
 	return (struct request){
 		.output = { .html = true, .table = true },
-		.gates = gate_limits_default,
 	};
 }
 

@@ -52,7 +52,12 @@ static int setup(void **state)
 
 static const char *only_gate(struct fixture *f)
 {
-	gates_check(&f->r, &f->info, &f->tb, &f->w, &gate_limits_default);
+	struct gate_limits limits;
+	struct plan p;
+
+	plan_init(&p);
+	limits = gate_limits_of(&p);
+	gates_check(&f->r, &f->info, &f->tb, &f->w, &limits);
 	if (f->r.ngates > 1)
 		fail_msg("more than one gate: %s, %s", f->r.gates[0].name, f->r.gates[1].name);
 	return f->r.ngates ? f->r.gates[0].name : "";

@@ -26,7 +26,7 @@ static void reads_every_key(void **state)
 
 	assert_int_equal(parse(&p,
 				 "suite: mine\ndescription: what it is\nduration: 250ms\nwarmup: 0\nblocks: 7\n"
-				 "max_blocks: 9\ntime_budget: 2m\ntarget: 2%\npin: off\noffload: no\nmtu: 9000\n"
+				 "max_blocks: 9\nmax_steal: 7%\nmax_other_load: 0.5\ntime_budget: 2m\ntarget: 2%\npin: off\noffload: no\nmtu: 9000\n"
 				 "baseline: oci\ntechniques: [native, \"oci:net=nat,label=x\"]\nworkloads:\n  - tcp_rr\n",
 				 &err),
 		0);
@@ -38,6 +38,8 @@ static void reads_every_key(void **state)
 	assert_int_equal(p.blocks_max, 9);
 	assert_int_equal(p.time_budget_ns, 120 * NS_PER_S);
 	assert_true(p.target > 0.0199 && p.target < 0.0201);
+	assert_true(p.max_steal == 0.07);
+	assert_true(p.max_other_load == 0.5);
 	assert_false(p.pin);
 	assert_false(p.offload);
 	assert_int_equal(p.mtu, 9000);
@@ -149,6 +151,7 @@ static void survives_storage(void **state)
 	assert_int_equal(q.duration_ns, 3 * NS_PER_S);
 	assert_int_equal(q.blocks_min, 4);
 	assert_true(q.target == p.target);
+	assert_true(q.max_steal == p.max_steal);
 	assert_string_equal(q.baseline, "b");
 	assert_false(q.pin);
 	assert_string_equal(q.techniques.v[1], "b:c=d");
