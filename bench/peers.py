@@ -8,6 +8,8 @@ its 95 % t interval. Whatever happens, the namespaces go.
 
     sudo bench/peers.py [--agent build/vtax-agent] [--pingpong build/bench/pingpong] [--rounds 10]
                         [--seconds 1] [--only tcp_rr,udp_rr,…]
+
+On a machine that is not quiet, --fifo (round trips) or --nice -20 (streams) narrow the intervals.
 """
 
 import argparse
@@ -39,7 +41,8 @@ def run(*argv, check=True):
 class Bed:
     """Namespaces and cable, with a place (namespace and CPU) for each side."""
 
-    def __init__(self, cpus):
+    def __init__(self, cpus, nice=0, fifo=False):
+        self.nice, self.fifo = nice, fifo
         tag = "vtaxb%d" % os.getpid()
         self.ns = {"server": tag + "s", "client": tag + "c"}
         self.cpu = dict(zip(("server", "client"), cpus))
@@ -68,7 +71,7 @@ class Bed:
 
     def place(self, side):
         """For Popen(preexec_fn=…): enters the side's namespace and CPU, dies with us."""
-        path, cpu = "/run/netns/" + self.ns[side], self.cpu[side]
+        path, cpu, nice, fifo = "/run/netns/" + self.ns[side], self.cpu[side], self.nice, self.fifo
 
         def enter():
             fd = os.open(path, os.O_RDONLY)
@@ -76,6 +79,9 @@ class Bed:
                 os._exit(125)
             os.close(fd)
             os.sched_setaffinity(0, {cpu})
+            os.nice(nice)
+            if fifo:
+                os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(10))
             libc.prctl(1, signal.SIGKILL)
         return enter
 
@@ -124,7 +130,7 @@ class Peers:
     def pingpong(self, proto):
         with Child(self.bed, [self.args.pingpong, proto, "server", "7777"]):
             return float(self.client([self.args.pingpong, proto, "client", SERVER, "7777",
-                                      str(max(1, round(self.args.seconds)))]))
+                                      str(self.args.seconds)]))
 
     def iperf3(self, *options):
         with Child(self.bed, ["iperf3", "-s", "-1", "-B", SERVER]):
@@ -182,6 +188,9 @@ def main():
     ap.add_argument("--rounds", type=int, default=10)
     ap.add_argument("--seconds", type=float, default=1.0)
     ap.add_argument("--cpus", default="0,1", help="server's and client's CPU (default 0,1)")
+    ap.add_argument("--nice", type=int, default=0, help="of both peers: -20 on a machine that others use too")
+    ap.add_argument("--fifo", action="store_true",
+                    help="real-time priority for both peers; not for streams, which would be throttled")
     ap.add_argument("--only", default="", help="comma-separated names")
     ap.add_argument("--json", help="also write every value here")
     args = ap.parse_args()
@@ -189,7 +198,7 @@ def main():
         print("peers.py: needs root, for network namespaces", file=sys.stderr)
         return 77
     results = []
-    with Bed([int(c) for c in args.cpus.split(",")]) as bed:
+    with Bed([int(c) for c in args.cpus.split(",")], args.nice, args.fifo) as bed:
         pairs = Peers(bed, args).pairs()
         for name in args.only.split(",") if args.only else pairs:
             if name not in pairs:

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The yardstick for tcp_rr and udp_rr: the shortest ping-pong that a careful person would write by hand, with
- * nothing of vtax in it. One byte each way over blocking sockets; the client counts round trips until an alarm.
+ * nothing of vtax in it. One byte each way over blocking sockets; the client counts round trips until an
+ *alarm.
  *
  *	pingpong tcp|udp server PORT
  *	pingpong tcp|udp client ADDRESS PORT SECONDS	→ round trips per second
  */
 #include <arpa/inet.h>
+#include <math.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -55,14 +58,17 @@ static _Noreturn void serve(int tcp, int fd)
 	}
 }
 
-static int ping(int fd, unsigned seconds)
+static int ping(int fd, double seconds)
 {
+	const struct itimerval after = {
+		.it_value = { (time_t)seconds, (suseconds_t)(fmod(seconds, 1) * 1e6) },
+	};
 	struct sigaction sa = { .sa_handler = alarmed };
 	double begin, n = 0;
 	char c = 0;
 
 	sigaction(SIGALRM, &sa, NULL);
-	alarm(seconds);
+	setitimer(ITIMER_REAL, &after, NULL);
 	begin = now();
 	while (!over && send(fd, &c, 1, MSG_NOSIGNAL) == 1 && recv(fd, &c, 1, 0) == 1)
 		n++;
@@ -79,7 +85,8 @@ int main(int argc, char **argv)
 	int fd = socket(AF_INET, tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
 
 	if (argc != 4 && argc != 6)
-		return fputs("usage: pingpong tcp|udp server PORT | client ADDRESS PORT SECONDS\n", stderr), 2;
+		return fputs("usage: pingpong tcp|udp server PORT | client ADDRESS PORT SECONDS\n", stderr),
+		       2;
 	a.sin_port = htons((unsigned short)strtoul(argv[server ? 3 : 4], NULL, 10));
 	if (!server && inet_pton(AF_INET, argv[3], &a.sin_addr) != 1)
 		return fputs("pingpong: not a numeric address\n", stderr), 2;
@@ -90,5 +97,5 @@ int main(int argc, char **argv)
 		return perror("pingpong"), 1;
 	if (server)
 		serve(tcp, fd);
-	return ping(fd, (unsigned)strtoul(argv[5], NULL, 10));
+	return ping(fd, strtod(argv[5], NULL));
 }

@@ -18,9 +18,9 @@
 struct arrivals {
 	uint64_t received; /* without duplicates */
 	uint64_t duplicates, reordered;
-	uint64_t next;	   /* highest sequence number seen, plus one */
+	uint64_t next;	    /* highest sequence number seen, plus one */
 	int64_t transit_ns; /* of the last datagram: the clocks' offset is in it, and drops out */
-	double jitter_ns;  /* RFC 3550, 6.4.1 */
+	double jitter_ns;   /* RFC 3550, 6.4.1 */
 	uint64_t seen[ARRIVALS_WINDOW / 64];
 };
 

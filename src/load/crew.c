@@ -59,7 +59,8 @@ int worker_failed(struct worker *w, int rc, const char *doing, struct vt_err *er
 	if (rc == -EINTR && worker_stopped(w))
 		return rc;
 	if (rc == -ECONNRESET || rc == -EPIPE)
-		return vt_fail(err, rc, "%s %s failed: the server closed the connection", doing, place(w->p, where));
+		return vt_fail(
+			err, rc, "%s %s failed: the server closed the connection", doing, place(w->p, where));
 	return vt_fail(err, rc, "%s %s failed: %s", doing, place(w->p, where), strerror(-rc));
 }
 

@@ -57,9 +57,9 @@ struct crew_job {
 	/* Runs while worker_until(w, phase) is in the future. */
 	int (*traffic)(struct worker *w, enum phase phase, struct vt_err *err);
 	bool fresh_connection;
-	bool bytes;		/* ticks count bytes, to be reported as bits */
-	uint64_t connect_ns;	/* longest time to connect */
-	uint64_t stall_ns;	/* longest time without progress */
+	bool bytes;	     /* ticks count bytes, to be reported as bits */
+	uint64_t connect_ns; /* longest time to connect */
+	uint64_t stall_ns;   /* longest time without progress */
 };
 
 struct crew {
@@ -71,11 +71,11 @@ struct crew {
 	struct group group;
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	unsigned waiting, opened; /* workers at the gate; gates opened */
-	_Atomic int why;	  /* 0, or the negative errno that ends it early */
+	unsigned waiting, opened;  /* workers at the gate; gates opened */
+	_Atomic int why;	   /* 0, or the negative errno that ends it early */
 	_Atomic uint64_t until[2]; /* end of each phase; 0 once it is over for any other reason */
-	uint64_t begin_ns;	  /* of the measured time */
-	struct worker *workers;   /* p->streams of them */
+	uint64_t begin_ns;	   /* of the measured time */
+	struct worker *workers;	   /* p->streams of them */
 };
 
 /*
@@ -106,7 +106,8 @@ static inline void worker_progress(struct worker *w, uint64_t value)
 	atomic_store_explicit(&w->progress, value, memory_order_relaxed);
 }
 
-/* After a system call failed with negative errno rc: the error, with a message unless the crew was told to end. */
+/* After a system call failed with negative errno rc: the error, with a message unless the crew was told to
+ * end. */
 int worker_failed(struct worker *w, int rc, const char *doing, struct vt_err *err);
 
 /* A page-aligned, touched buffer in w->buffer; kept when it is large enough already. */

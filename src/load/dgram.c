@@ -43,6 +43,7 @@ int dgram_hello(struct worker *w, size_t len, size_t echo, struct vt_err *err)
 		if (worker_stopped(w))
 			return -EINTR;
 	} while (clock_now_ns() < deadline);
-	return vt_fail(err, -ETIMEDOUT, "no answer from '%s' UDP port %u for %.1f s: is the server running and reachable?",
+	return vt_fail(err, -ETIMEDOUT,
+		"no answer from '%s' UDP port %u for %.1f s: is the server running and reachable?",
 		p->address, p->port, (double)DGRAM_HELLO_NS / 1e9);
 }

@@ -6,7 +6,7 @@
 #include "load/crew.h"
 #include "load/server.h"
 
-#define DGRAM_MAX UINT32_C(65507)	  /* largest UDP payload over IPv4 */
+#define DGRAM_MAX UINT32_C(65507)	    /* largest UDP payload over IPv4 */
 #define DGRAM_HELLO_NS UINT64_C(2000000000) /* a server that has not answered by then is not there */
 
 /*

@@ -54,7 +54,8 @@ static int check_times(const struct kernel_params *p, bool client, struct vt_err
 	return 0;
 }
 
-int kernel_params_check(struct kernel_params *out, const struct kernel_params *in, bool client, struct vt_err *err)
+int kernel_params_check(
+	struct kernel_params *out, const struct kernel_params *in, bool client, struct vt_err *err)
 {
 	struct kernel_params p = *in;
 	int rc;

@@ -39,7 +39,8 @@ struct kernel_params {
  * A checked copy with defaults filled in: 0 request or response bytes are 1, 0 streams are 1, a tick that
  * would give more than KERNEL_TICKS_MAX samples is lengthened. Usage errors; `client` asks for a duration.
  */
-int kernel_params_check(struct kernel_params *out, const struct kernel_params *in, bool client, struct vt_err *err);
+int kernel_params_check(
+	struct kernel_params *out, const struct kernel_params *in, bool client, struct vt_err *err);
 
 /* Where a kernel puts what it measured; one implementation encodes it for the wire, tests use another. */
 struct kernel_sink {
@@ -52,7 +53,8 @@ struct kernel_sink {
 	void (*mark)(void *arg, int which);
 	/* Non-zero asks the kernel to end soon; polled at least every 100 ms. May be NULL. */
 	const volatile int *cancel;
-	/* The CPU the (first) measuring thread last ran on: kernels measure in threads of their own. May be NULL. */
+	/* The CPU the (first) measuring thread last ran on: kernels measure in threads of their own. May be
+	 * NULL. */
 	void (*cpu)(void *arg, int cpu);
 };
 
@@ -61,14 +63,15 @@ struct kernel_server; /* private to src/load; its first member is `const struct 
 struct kernel {
 	const char *name, *summary;
 	/* Binds and starts threads; *port is the port that listens. NULL: the kernel needs no server. */
-	int (*serve)(struct kernel_server **s, const struct kernel_params *p, uint16_t *port, struct vt_err *err);
+	int (*serve)(
+		struct kernel_server **s, const struct kernel_params *p, uint16_t *port, struct vt_err *err);
 	/* Ends it, reports what the server counted, frees it. */
 	int (*stop)(struct kernel_server *s, const struct kernel_sink *out, struct vt_err *err);
 	int (*load)(const struct kernel_params *p, const struct kernel_sink *out, struct vt_err *err);
 };
 
-extern const struct kernel kernel_tcp_stream, kernel_tcp_maerts, kernel_tcp_rr, kernel_tcp_crr, kernel_udp_stream,
-	kernel_udp_rr, kernel_ping;
+extern const struct kernel kernel_tcp_stream, kernel_tcp_maerts, kernel_tcp_rr, kernel_tcp_crr,
+	kernel_udp_stream, kernel_udp_rr, kernel_ping;
 extern const struct kernel *const kernels[]; /* NULL-terminated */
 const struct kernel *kernel_find(const char *name);
 

@@ -87,7 +87,8 @@ static int open_socket(struct echo *e, const struct kernel_params *p, struct vt_
 		e->fd = socket(to.sa.sa_family, SOCK_DGRAM | SOCK_CLOEXEC, protocol);
 	}
 	if (e->fd < 0)
-		return vt_fail_errno(err, "cannot send ICMP: be root, or add your group to net.ipv4.ping_group_range");
+		return vt_fail_errno(
+			err, "cannot send ICMP: be root, or add your group to net.ipv4.ping_group_range");
 	rc = e->raw ? filter(e, err) : 0;
 	if (rc == 0)
 		rc = sock_set_buffers(e->fd, p->sockbuf_bytes, err);
@@ -150,12 +151,14 @@ static int await(struct pinger *g, uint64_t sent_ns)
 		ssize_t n = recv(e->fd, g->in, sizeof g->in, 0);
 		size_t head = e->raw && !e->v6 && n > 0 ? (g->in[0] & 0xfu) * 4u : 0;
 
-		if (n >= (ssize_t)(head + HEAD) && g->in[head] == e->reply && memcmp(g->in + head + 6, g->out + 6, 2) == 0)
+		if (n >= (ssize_t)(head + HEAD) && g->in[head] == e->reply &&
+			memcmp(g->in + head + 6, g->out + 6, 2) == 0)
 			return 0;
 		if (n < 0) {
 			if (errno == EAGAIN || errno == EWOULDBLOCK)
 				return 1;
-			/* EHOSTUNREACH and the like: someone on the way says it is lost. Wait, lest it become a flood. */
+			/* EHOSTUNREACH and the like: someone on the way says it is lost. Wait, lest it become
+			 * a flood. */
 			if (errno == EINTR && worker_stopped(g->echo.w))
 				return -EINTR;
 		}
@@ -202,8 +205,9 @@ static int ping_connect(struct worker *w, enum phase phase, struct vt_err *err)
 			break;
 	}
 	if (rc > 0)
-		return vt_fail(err, -ETIMEDOUT, "no ICMP echo from '%s' after 3 attempts of %.1f s: is it reachable?",
-			p->address, (double)p->timeout_ns / 1e9);
+		return vt_fail(err, -ETIMEDOUT,
+			"no ICMP echo from '%s' after 3 attempts of %.1f s: is it reachable?", p->address,
+			(double)p->timeout_ns / 1e9);
 	return rc < 0 ? worker_failed(w, rc, "a first echo from", err) : 0;
 }
 
@@ -260,8 +264,8 @@ static int ping_load(const struct kernel_params *params, const struct kernel_sin
 	if (p.message_bytes == 0)
 		p.message_bytes = PAYLOAD_DEFAULT;
 	if (p.message_bytes > PAYLOAD_MAX)
-		return vt_usage(err, "payload of %u bytes is too large for an echo: at most %d", p.message_bytes,
-			PAYLOAD_MAX);
+		return vt_usage(err, "payload of %u bytes is too large for an echo: at most %d",
+			p.message_bytes, PAYLOAD_MAX);
 	if (p.timeout_ns == 0)
 		p.timeout_ns = TIMEOUT_NS;
 	job.connect_ns = 4 * p.timeout_ns + 5 * NS_PER_S;

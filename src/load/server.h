@@ -16,7 +16,8 @@ struct kernel_server {
 	struct kernel_params p;
 	struct group group;
 	int fd;
-	/* Serves one accepted connection (TCP) or the socket itself (UDP) until it ends or group_stopping(). */
+	/* Serves one accepted connection (TCP) or the socket itself (UDP) until it ends or group_stopping().
+	 */
 	void (*serve)(struct kernel_server *s, int fd);
 	bool accepts;
 	/* What connections add up to, when they end. */

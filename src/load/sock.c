@@ -67,14 +67,15 @@ static int set_buffer(int fd, int option, int force, uint32_t bytes, const char 
 {
 	uint32_t got;
 
-	/* With the capability the system's limit does not apply; without it, the plain option says what it gave. */
+	/* With the capability the system's limit does not apply; without it, the plain option says what it
+	 * gave. */
 	if (set_int(fd, SOL_SOCKET, force, (int)bytes) < 0)
 		set_int(fd, SOL_SOCKET, option, (int)bytes);
 	got = sock_buffer_bytes(fd, option);
 	if (got / 2 < bytes) /* Linux doubles what is asked, for its own bookkeeping, and reports that */
 		return vt_fail(err, -ENOBUFS,
-			"socket buffer of %u bytes is refused, the system gives %u: raise %s or ask for less", bytes,
-			got / 2, limit);
+			"socket buffer of %u bytes is refused, the system gives %u: raise %s or ask for less",
+			bytes, got / 2, limit);
 	return 0;
 }
 
@@ -262,7 +263,8 @@ void *sock_buffer(size_t bytes)
 
 	if (p == MAP_FAILED)
 		return NULL;
-	/* Written, not only populated: an untouched page would be the shared zero page, warm in every cache. */
+	/* Written, not only populated: an untouched page would be the shared zero page, warm in every cache.
+	 */
 	memset(p, 0x5a, bytes);
 	return p;
 }

@@ -34,7 +34,8 @@ uint32_t sock_buffer_bytes(int fd, int option);
 
 /*
  * A blocking socket bound to p->local_address (when given) and connected to p->address. It returns the
- * descriptor. TCP waits in connect(2); a signal ends that with -EINTR and no message, for the crew to explain.
+ * descriptor. TCP waits in connect(2); a signal ends that with -EINTR and no message, for the crew to
+ * explain.
  */
 int sock_connect(const struct kernel_params *p, int type, struct vt_err *err);
 

@@ -13,7 +13,7 @@
 
 /* The sink's answer at end-of-file, two little-endian u64. */
 struct stream_answer {
-	uint64_t bytes; /* it received */
+	uint64_t bytes;	  /* it received */
 	uint64_t span_ns; /* from accept to end-of-file */
 };
 _Static_assert(sizeof(struct stream_answer) == 16, "stream_answer is 16 bytes on the wire");

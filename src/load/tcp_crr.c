@@ -119,7 +119,8 @@ static int crr_traffic(struct worker *w, enum phase phase, struct vt_err *err)
 		if (rc == -EADDRNOTAVAIL)
 			return vt_fail(err, rc,
 				"no free local port towards '%s': widen net.ipv4.ip_local_port_range and set "
-				"net.ipv4.tcp_tw_reuse=1 for the client", w->p->address);
+				"net.ipv4.tcp_tw_reuse=1 for the client",
+				w->p->address);
 		if (rc < 0)
 			return worker_failed(w, rc, "a transaction with", err);
 		now = clock_now_ns();
@@ -157,7 +158,8 @@ static int crr_load(const struct kernel_params *params, const struct kernel_sink
 	crew_report_transactions(&crew);
 	out->metric(out->arg, "port_waits", (double)waits);
 	if (first->before.retransmits != UINT64_MAX)
-		out->metric(out->arg, "retransmits", (double)(first->tcp.retransmits - first->before.retransmits));
+		out->metric(out->arg, "retransmits",
+			(double)(first->tcp.retransmits - first->before.retransmits));
 	crew_report_common(&crew, params->tick_ns);
 	return 0;
 }
@@ -178,11 +180,12 @@ static void crr_serve(struct kernel_server *s, int fd)
 		(void)!recv(fd, small, 1, 0);
 }
 
-static int crr_start(struct kernel_server **s, const struct kernel_params *p, uint16_t *port, struct vt_err *err)
+static int crr_start(
+	struct kernel_server **s, const struct kernel_params *p, uint16_t *port, struct vt_err *err)
 {
 	/* One thread per stream and none to spare: the same one accepts again, on a warm stack. */
-	return server_start(s, &kernel_tcp_crr, p, SOCK_STREAM, p->streams ? p->streams : 1, crr_serve, NULL, port,
-		err);
+	return server_start(
+		s, &kernel_tcp_crr, p, SOCK_STREAM, p->streams ? p->streams : 1, crr_serve, NULL, port, err);
 }
 
 static int crr_stop(struct kernel_server *s, const struct kernel_sink *out, struct vt_err *err)

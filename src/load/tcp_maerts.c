@@ -83,7 +83,8 @@ static void maerts_serve(struct kernel_server *s, int fd)
 	sock_buffer_free(data, bytes);
 }
 
-static int maerts_start(struct kernel_server **s, const struct kernel_params *p, uint16_t *port, struct vt_err *err)
+static int maerts_start(
+	struct kernel_server **s, const struct kernel_params *p, uint16_t *port, struct vt_err *err)
 {
 	struct kernel_params sized = *p;
 

@@ -108,11 +108,12 @@ static void rr_serve(struct kernel_server *s, int fd)
 	sock_buffer_free(data, bytes);
 }
 
-static int rr_start(struct kernel_server **s, const struct kernel_params *p, uint16_t *port, struct vt_err *err)
+static int rr_start(
+	struct kernel_server **s, const struct kernel_params *p, uint16_t *port, struct vt_err *err)
 {
 	/* Two to spare: a probe of someone else's must not take the place of a stream. */
-	return server_start(s, &kernel_tcp_rr, p, SOCK_STREAM, (p->streams ? p->streams : 1) + 2, rr_serve, NULL,
-		port, err);
+	return server_start(s, &kernel_tcp_rr, p, SOCK_STREAM, (p->streams ? p->streams : 1) + 2, rr_serve,
+		NULL, port, err);
 }
 
 static int rr_stop(struct kernel_server *s, const struct kernel_sink *out, struct vt_err *err)

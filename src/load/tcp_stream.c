@@ -70,7 +70,8 @@ static int stream_traffic(struct worker *w, enum phase phase, struct vt_err *err
 		return worker_failed(w, rc, "waiting for the byte count of", err);
 	w->ops = n;
 	if (w->bytes > sent)
-		return vt_fail(err, -EPROTO, "server at '%s' says it received %llu bytes of %llu sent: not our server?",
+		return vt_fail(err, -EPROTO,
+			"server at '%s' says it received %llu bytes of %llu sent: not our server?",
 			w->p->address, (unsigned long long)w->bytes, (unsigned long long)sent);
 	return 0;
 }
@@ -132,10 +133,11 @@ static void stream_serve(struct kernel_server *s, int fd)
 	sock_buffer_free(data, bytes);
 }
 
-static int stream_start(struct kernel_server **s, const struct kernel_params *p, uint16_t *port, struct vt_err *err)
+static int stream_start(
+	struct kernel_server **s, const struct kernel_params *p, uint16_t *port, struct vt_err *err)
 {
-	return server_start(s, &kernel_tcp_stream, p, SOCK_STREAM, (p->streams ? p->streams : 1) + 2, stream_serve,
-		NULL, port, err);
+	return server_start(s, &kernel_tcp_stream, p, SOCK_STREAM, (p->streams ? p->streams : 1) + 2,
+		stream_serve, NULL, port, err);
 }
 
 static int stream_stop(struct kernel_server *s, const struct kernel_sink *out, struct vt_err *err)

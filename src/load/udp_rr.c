@@ -28,7 +28,8 @@ static int rr_check(const struct kernel_params *p, struct vt_err *err)
 {
 	if (p->request_bytes > DGRAM_MAX || p->response_bytes > DGRAM_MAX)
 		return vt_usage(err, "request or response of %u bytes is no UDP datagram: at most %u",
-			p->request_bytes > p->response_bytes ? p->request_bytes : p->response_bytes, DGRAM_MAX);
+			p->request_bytes > p->response_bytes ? p->request_bytes : p->response_bytes,
+			DGRAM_MAX);
 	return 0;
 }
 
@@ -168,13 +169,15 @@ static void rr_serve(struct kernel_server *s, int fd)
 	sock_buffer_free(data, DGRAM_MAX);
 }
 
-static int rr_start(struct kernel_server **s, const struct kernel_params *p, uint16_t *port, struct vt_err *err)
+static int rr_start(
+	struct kernel_server **s, const struct kernel_params *p, uint16_t *port, struct vt_err *err)
 {
 	int rc = rr_check(p, err);
 
 	if (rc < 0)
 		return rc;
-	return server_start(s, &kernel_udp_rr, p, SOCK_DGRAM, p->streams ? p->streams : 1, rr_serve, NULL, port, err);
+	return server_start(
+		s, &kernel_udp_rr, p, SOCK_DGRAM, p->streams ? p->streams : 1, rr_serve, NULL, port, err);
 }
 
 static int rr_stop(struct kernel_server *s, const struct kernel_sink *out, struct vt_err *err)
