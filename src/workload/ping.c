@@ -38,6 +38,7 @@ const struct workload_ops workload_ping = {
 	.summary = "ICMP echo round trips (002-rtt)",
 	.group = "network",
 	.needs = WORK_AGENT | WORK_ICMP,
+	.saturates = true, /* the answer is made in the softirq of the CPU that asked: without a pause it is never idle */
 	.options = options,
 	.metrics = metrics,
 	.ports = no_ports,
