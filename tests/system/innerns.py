@@ -58,6 +58,7 @@ def main(argv):
             veths += 1
         else:
             sys.exit(__doc__)
+    os.chdir(os.getcwd())  # into what is mounted there now
     os.execv(program[0], program)
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 
 import pytest
 
@@ -71,7 +72,7 @@ def test_the_campaign_is_complete_and_its_times_add_up(seeded):
         assert head["complete"] is True
         durations = sum(t["duration_s"] for t in campaign.json["trials"])
         assert 0 < head["measuring_s"] <= durations <= head["wall_s"]
-        assert head["measuring_s"] >= 24 * 0.030
+        assert head["measuring_s"] >= 24 * 0.030 * 0.5  # the marks travel to vtax before they are timed
 
 
 def test_target_stops_on_interval_width(vtax):
@@ -246,28 +247,35 @@ KILLED = ["native", "oci:runtime=crun,net=nat", "oci:runtime=runc,net=macvlan", 
           "docker:net=bridge", "docker:net=nat", "delay:us=100", "null"]
 
 
-@pytest.mark.parametrize("technique", KILLED)
+KILLS = int(os.environ.get("VTAX_KILLS", len(KILLED)))
+
+
+@pytest.mark.parametrize("technique", [f"{KILLED[i % len(KILLED)]},label=k{i}" if i >= len(KILLED) else KILLED[i]
+                                       for i in range(KILLS)])
 def test_kill_leaves_nothing_after_clean(vtax, host_state, request, need, technique):
-    """Killed at a random moment: within the trials of a block, or between two of them."""
+    """
+    Killed at a random moment: during set-up, within the trials of a block, or between two. VTAX_KILLS asks for more
+    than one kill of each technique.
+    """
     if technique.startswith("docker"):
         request.getfixturevalue("docker")
     need(*[name for name in ("crun", "runc") if name in technique])
     dice = random.Random(os.urandom(8))
-    trials, pause = dice.randint(1, 4), dice.uniform(0, 0.4)
+    trials, pause = dice.choice((0, 1, 2, 3, 4)), dice.uniform(0, 0.5)
     run = vtax.start("run", "-d", "50ms", "--warmup", "5ms", "-b", "500", "--no-html", "-v", *TOLERANT, "-t", technique,
                      "-w", "tcp_rr", "-w", "udp_rr", "--out", "out")
-    run.wait_trials(trials)
-    try:
+    if trials:
+        run.wait_trials(trials)
+    with pytest.raises(subprocess.TimeoutExpired):
         run.process.wait(pause)  # a random moment, not a wait for something
-    except Exception:  # noqa: BLE001 # it is still running, as it should
-        pass
     r = run.kill()
     told = sum(map(is_trial_line, r.err.splitlines()))
     say = vtax("clean")
     left = host_state.left()
     assert left == [], f"killed after trial {trials} and {pause:.3f} s; clean said:\n{say.out}"
     assert vtax("clean").out == "nothing to undo\n"
-    assert len(stored_trials(vtax.cwd / "out")) >= told, "a finished trial was lost"
+    if told:
+        assert len(stored_trials(vtax.cwd / "out")) >= told, "a finished trial was lost"
 
 
 def test_kill_during_set_up(vtax, host_state, docker):
