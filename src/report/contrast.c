@@ -52,40 +52,31 @@ static const char *keep(struct report *r, char *text)
 	return r->texts.v[r->texts.n - 1];
 }
 
-static size_t trials_of(const struct report *r, const struct store_cell *c)
+static void count_trials(const struct report *r, struct report_cell *row)
 {
-	size_t n = 0;
-
-	for (size_t i = 0; i < r->ntrials; i++)
-		n += r->trials[i].cell == c;
-	return n;
+	for (size_t i = 0; i < r->ntrials; i++) {
+		row->trials += r->trials[i].cell == row->cell;
+		row->valid += r->trials[i].cell == row->cell && r->trials[i].t.valid;
+	}
 }
 
 /* Why a cell that the plan has shows no value of this metric. */
-static const char *why_no_value(struct report *r, const struct store_cell *c)
+static const char *why_no_value(struct report *r, const struct report_cell *row)
 {
-	const struct report_trial *invalid = NULL;
-	size_t ninvalid = 0, nvalid = 0;
+	const char *last = NULL;
 
-	if (c->not_run)
-		return c->not_run;
-	for (size_t i = 0; i < r->ntrials; i++) {
-		const struct report_trial *t = &r->trials[i];
-
-		if (t->cell != c)
-			continue;
-		nvalid += t->t.valid;
-		if (!t->t.valid) {
-			ninvalid++;
-			invalid = t;
-		}
-	}
-	if (nvalid)
+	if (row->cell->not_run)
+		return row->cell->not_run;
+	if (row->valid)
 		return "not measured here";
-	if (!ninvalid)
+	if (!row->trials)
 		return "no trial was run yet";
-	return keep(r, xasprintf("all %zu trial%s invalid, the last: %s", ninvalid, ninvalid == 1 ? "" : "s",
-			       invalid->t.reason ? invalid->t.reason : "no reason recorded"));
+	for (size_t i = 0; i < r->ntrials; i++) {
+		if (r->trials[i].cell == row->cell)
+			last = r->trials[i].t.reason;
+	}
+	return keep(r, xasprintf("all %zu trial%s invalid, the last: %s", row->trials,
+			       row->trials == 1 ? "" : "s", last ? last : "no reason recorded"));
 }
 
 static const char *why_no_overhead(
@@ -108,7 +99,7 @@ static void judge(struct report *r, struct report_cell *row, const struct report
 	overhead_paired(&row->overhead, row->per_block, row->per_block, 0, row->metric->higher_is_better);
 	if (row->values.n == 0) {
 		row->verdict = VERDICT_NOT_RUN;
-		row->reason = why_no_value(r, row->cell);
+		row->reason = why_no_value(r, row);
 		return;
 	}
 	if (row->cell->technique == r->baseline_technique) {
@@ -150,7 +141,7 @@ static void add_rows(struct report *r, size_t first, size_t end, const struct st
 	for (size_t i = 0; i < n; i++) {
 		rows[i] = (struct report_cell){ .cell = &r->cells[first + i], .metric = m };
 		rows[i].per_block = values_per_block(r, rows[i].cell, m->name);
-		rows[i].trials = trials_of(r, rows[i].cell);
+		count_trials(r, &rows[i]);
 		summarize(r, &rows[i]);
 		with_values += rows[i].values.n > 0;
 		if (rows[i].cell->technique == r->baseline_technique)

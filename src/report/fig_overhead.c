@@ -3,7 +3,8 @@
  * Overhead per technique, one panel per metric: mean, median, 10th and 90th percentile of latency, the rate,
  * and CPU. Bars lie, so that the techniques' names, which are long, can be read, and so that any number of
  * techniques fits; the eye compares techniques within a panel and panels along a line. Whiskers are 95 %
- * intervals. Each bar's number stands beside it, because one emulated technique may dwarf the others.
+ * intervals. Each bar's number stands beside it, right of its whisker, because one emulated technique may
+ * dwarf the others. What is longer than the axis is cut, and its number marked.
  */
 #include "report/figures.h"
 
@@ -86,11 +87,10 @@ static const char *colour(enum verdict v)
 				   : "0xA0A0A0";
 }
 
-/* The right end of a row's bar and whisker, %; NaN without an overhead. */
-static double right_end(const struct report_cell *row)
+/* The right end of a row's bar, %; NaN without an overhead. */
+static double bar_end(const struct report_cell *row)
 {
-	return row && row->overhead.n ? fmax(fmax(100 * row->overhead.ratio, 100 * row->overhead.hi), 0)
-				      : NAN;
+	return row && row->overhead.n ? fmax(100 * row->overhead.ratio, 0) : NAN;
 }
 
 static int rising(const void *a, const void *b)
@@ -102,8 +102,8 @@ static int rising(const void *a, const void *b)
 
 /*
  * Where bars are cut: one emulated technique at 600 % would press all others against zero. A bar is cut when
- * it is more than four times as long as the one before it and that one, with at least half of all, is kept.
- * INFINITY: none.
+ * it is more than eight times as long as the one before it (or 10 %) and that one, with at least half of all,
+ * is kept. INFINITY: none.
  */
 static double cut_at(const struct report *r, size_t first, const char *metric)
 {
@@ -111,41 +111,69 @@ static double cut_at(const struct report *r, size_t first, const char *metric)
 	_cleanup_free_ double *ends = xcalloc(end - first, sizeof *ends);
 
 	for (size_t c = first; c < end; c++) {
-		double v = right_end(report_row(r, &r->cells[c], metric));
+		double v = bar_end(report_row(r, &r->cells[c], metric));
 
 		if (!isnan(v))
 			ends[n++] = v;
 	}
 	qsort(ends, n, sizeof *ends, rising);
 	for (size_t i = n / 2; n && i + 1 < n; i++) {
-		if (ends[i + 1] > 4 * fmax(ends[i], 5))
-			return 1.7 * fmax(ends[i], 5);
+		if (ends[i + 1] > 8 * fmax(ends[i], 10))
+			return 1.7 * fmax(ends[i], 10);
 	}
 	return INFINITY;
 }
 
-static void row_data(struct script *s, struct panel *p, const struct report_cell *row, size_t y, double cut)
+/*
+ * How far whiskers may reach, %: three times the longest bar that is kept. Those of two noisy blocks reach a
+ * hundred times as far, and would leave nothing of the bars.
+ */
+static double reach_of(const struct report *r, size_t first, const char *metric, double cut)
+{
+	size_t end = report_next(r, first);
+	double longest = 5;
+
+	for (size_t c = first; c < end; c++) {
+		const struct report_cell *row = report_row(r, &r->cells[c], metric);
+
+		if (row && row->overhead.n && 100 * row->overhead.ratio <= cut)
+			longest = fmax(longest, fabs(100 * row->overhead.ratio));
+	}
+	return fmin(3 * longest, cut);
+}
+
+static const char *why_no_bar(const struct report *r, const struct report_cell *row)
+{
+	if (row && report_all_invalid(r, row))
+		return "invalid";
+	return !row || row->verdict == VERDICT_NOT_RUN ? "not run" : "no ratio";
+}
+
+static void row_data(struct script *s, struct panel *p, const struct report_cell *row, size_t y, double reach)
 {
 	const struct overhead *o = row ? &row->overhead : NULL;
-	double right = right_end(row);
+	double right;
 	char text[48];
-	bool is_cut;
+	bool is_cut, whisker;
 
-	if (isnan(right)) {
-		buf_printf(&s->dat, "%zu NaN NaN NaN 0xA0A0A0 NaN 0 \"%s\"\n", y,
-			!row || row->verdict == VERDICT_NOT_RUN ? "not run" : "no ratio");
+	if (isnan(bar_end(row))) {
+		buf_printf(
+			&s->dat, "%zu NaN NaN NaN 0xA0A0A0 NaN NaN NaN 0 \"%s\"\n", y, why_no_bar(s->r, row));
 		return;
 	}
-	is_cut = 100 * o->ratio > cut;
-	right = fmin(right, cut);
-	p->cut = p->cut || is_cut;
 	/* fmin and fmax ignore the NaN of an interval that does not exist. */
-	p->lo = fmin(p->lo, fmin(100 * o->ratio, 100 * o->lo));
+	right = fmax(bar_end(row), 100 * o->hi);
+	is_cut = right > reach;
+	whisker = !isnan(o->lo) && 100 * o->ratio <= reach; /* none on a bar that is itself cut */
+	right = fmin(right, reach);
+	p->cut = p->cut || is_cut;
+	p->lo = fmin(p->lo, fmin(100 * o->ratio, fmax(100 * (whisker ? o->lo : o->ratio), -reach)));
 	p->hi = fmax(p->hi, right);
 	units_percent(text, sizeof text, o->ratio);
-	buf_printf(&s->dat, "%zu %.6g %.6g %.6g %s %.6g %.6g \"%s%s\"\n", y, 100 * o->ratio, 100 * o->lo,
-		100 * o->hi, colour(row->verdict), fmin(100 * o->ratio, cut), right, is_cut ? "» " : "",
-		text);
+	buf_printf(&s->dat, "%zu %.6g %.6g %.6g %s %.6g %.6g %.6g %.6g \"%s%s\"\n", y, 100 * o->ratio,
+		100 * o->lo, 100 * o->hi, colour(row->verdict), fmin(100 * o->ratio, reach),
+		whisker ? 100 * o->lo : NAN, whisker ? fmin(100 * o->hi, reach) : NAN, right,
+		is_cut ? "» " : "", text);
 }
 
 /* One block of data (gnuplot's `index`): a line per technique, and the panel's range with room for the
@@ -154,15 +182,17 @@ static void panel_data(struct script *s, struct panel *p)
 {
 	const struct report *r = s->r;
 	size_t first = s->f->first_cell, end = report_next(r, first), y = 0;
-	double cut = cut_at(r, first, p->metric), span;
+	double reach = reach_of(r, first, p->metric, cut_at(r, first, p->metric)), span;
 
 	p->lo = p->hi = 0;
 	p->cut = false;
-	buf_printf(
-		&s->dat, "# %s\n# line overhead_%% low_%% high_%% colour bar_%% text_at text\n", p->metric);
+	buf_printf(&s->dat,
+		"# %s\n# line overhead_%% low_%% high_%% colour bar_%% whisker_from whisker_to text_at "
+		"text\n",
+		p->metric);
 	for (size_t c = first; c < end; c++) {
 		if (r->cells[c].technique != r->baseline_technique)
-			row_data(s, p, report_row(r, &r->cells[c], p->metric), y++, cut);
+			row_data(s, p, report_row(r, &r->cells[c], p->metric), y++, reach);
 	}
 	buf_puts(&s->dat, "\n\n");
 	span = fmax(p->hi - p->lo, 2);
@@ -227,10 +257,10 @@ static void panel_plot(struct script *s, const struct panel *p, size_t i, size_t
 		" fillstyle solid 0.85 noborder linecolor rgb variable, \\\n",
 		stem, i);
 	buf_printf(gp,
-		"\t\t'%s.dat' index %zu using ($6<$2?NaN:$2):1:3:4 with xerrorbars pointtype 0 linewidth 1.3"
+		"\t\t'%s.dat' index %zu using 7:1:7:8 with xerrorbars pointtype 0 linewidth 1.3"
 		" linecolor rgb '#222222', \\\n",
 		stem, i);
-	buf_printf(gp, "\t\t'%s.dat' index %zu using 7:1:8 with labels left offset 0.6,0\n", stem, i);
+	buf_printf(gp, "\t\t'%s.dat' index %zu using 9:1:10 with labels left offset 0.6,0\n", stem, i);
 	if (i == 0)
 		buf_puts(gp, "\tunset label\n");
 }

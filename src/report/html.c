@@ -2,14 +2,15 @@
 /*
  * report.html: one file that can be mailed, without script and without anything from elsewhere (its content
  * security policy forbids both, should any label find a way past the escaping). Findings first, then the
- * table, figures, every metric, what did not count and why, the order of the trials, the machine, and how to
- * read and repeat it.
+ * table, figures, all pairs, every metric, what did not count and why, the order of the trials, the machine,
+ * and how to read and repeat it.
  */
 #include "report/html.h"
 
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "base/xalloc.h"
+#include "report/compare.h"
 #include "report/text.h"
 
 #include <inttypes.h>
@@ -47,9 +48,9 @@ static void page_head(const struct report *r, struct buf *out)
 		html_text(out, "vtax resume %s", store_dir(r->store));
 		buf_puts(out, "</code> goes on with it.</p>\n");
 	}
-	buf_puts(out, "<nav><a href=\"#summary\">Summary</a><a href=\"#figures\">Figures</a><a "
-		      "href=\"#metrics\">All "
-		      "metrics</a><a href=\"#invalid\">What did not count</a><a href=\"#order\">Order</a>"
+	buf_puts(out, "<nav><a href=\"#summary\">Summary</a><a href=\"#figures\">Figures</a>"
+		      "<a href=\"#pairs\">Against each other</a><a href=\"#metrics\">All metrics</a><a "
+		      "href=\"#invalid\">What did not count</a><a href=\"#order\">Order</a>"
 		      "<a href=\"#machine\">Machine</a><a href=\"#method\">How to read this</a>"
 		      "<a href=\"#repeat\">Repeat it</a></nav>\n</header>\n<main>\n");
 }
@@ -128,6 +129,29 @@ static void figures(
 		buf_puts(out, "<p>Nothing to draw yet.</p>\n");
 }
 
+static void each_other(const struct report *r, struct buf *out)
+{
+	heading(out, "pairs", "Against each other");
+	buf_puts(out, "<p class=\"soft\">Every technique against every other, not just against the baseline. "
+		      "What the "
+		      "technique of the line costs over that of the column: positive is worse, in colour "
+		      "where the two "
+		      "differ, in parentheses where they cannot be told apart. Intervals and p are adjusted "
+		      "for all "
+		      "pairs of a workload (Tukey's HSD), on the log of the trials' values, in blocks that "
+		      "are complete. "
+		      "Games–Howell assumes no equal variances and Kruskal–Wallis no normal errors, but both "
+		      "are blind "
+		      "to blocks.</p>\n");
+	if (!r->ncells || report_compare_is_idle(r, 0))
+		buf_puts(
+			out, "<p>Fewer than three techniques: the overhead says what there is to say.</p>\n");
+	for (size_t c = 0; c < r->ncells; c = report_next(r, c)) {
+		if (!report_compare_is_idle(r, c))
+			html_comparison(r, c, out);
+	}
+}
+
 static void metrics(const struct report *r, struct buf *out)
 {
 	heading(out, "metrics", "All metrics");
@@ -145,7 +169,7 @@ static void left_out(const struct report *r, struct buf *out)
 	heading(out, "invalid", "What did not count, and why");
 	buf_puts(out, "<h3>Invalid trials</h3>\n");
 	html_invalid_trials(r, out);
-	buf_puts(out, "<h3>Cells that did not run</h3>\n");
+	buf_puts(out, "<h3>Cells without a value</h3>\n");
 	html_not_run(r, out);
 }
 
@@ -197,6 +221,7 @@ int report_html(const struct report *r, const char *dir, struct vt_err *err)
 	page_head(r, &out);
 	summary(r, &out);
 	figures(r, dir, list, n, &out);
+	each_other(r, &out);
 	metrics(r, &out);
 	left_out(r, &out);
 	order(r, dir, list, n, &out);

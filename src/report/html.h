@@ -23,6 +23,15 @@ void html_invalid_trials(const struct report *r, struct buf *out);
 void html_not_run(const struct report *r, struct buf *out);
 void html_all_trials(const struct report *r, struct buf *out);
 
+/* A workload's techniques against each other: the tests, a matrix, every pair. */
+void html_comparison(const struct report *r, size_t first_cell, struct buf *out);
+
+/* What html_tables.c shares: a table's heading (a leading '<' marks a left-aligned column), a technique's
+ * name, and the end. */
+void html_head(struct buf *out, const char *const *titles);
+void html_name_cell(struct buf *out, const char *class, const char *name);
+void html_tail(struct buf *out);
+
 /* JSON text as nested lists of names and values; text that is no JSON is shown as it is. */
 void html_json(const char *json, struct buf *out);
 

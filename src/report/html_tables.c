@@ -29,7 +29,7 @@ static void cell(struct buf *out, const char *class, const char *text)
 }
 
 /* Option lists may break after each comma, and elsewhere only if they must. */
-static void name_cell(struct buf *out, const char *class, const char *name)
+void html_name_cell(struct buf *out, const char *class, const char *name)
 {
 	_cleanup_buf_ struct buf text = BUF_INIT(1 << 16);
 
@@ -43,11 +43,10 @@ static void name_cell(struct buf *out, const char *class, const char *name)
 	buf_puts(out, "</td>");
 }
 
-static void head(struct buf *out, const char *const *titles)
+void html_head(struct buf *out, const char *const *titles)
 {
 	buf_puts(out, "<div class=\"scroll\"><table>\n<thead><tr>");
 	for (; *titles; titles++) {
-		/* A leading '<' marks a left-aligned column. */
 		bool left = **titles == '<';
 
 		buf_printf(out, "<th%s>", left ? " class=\"l\"" : "");
@@ -57,22 +56,21 @@ static void head(struct buf *out, const char *const *titles)
 	buf_puts(out, "</tr></thead>\n<tbody>\n");
 }
 
-static void tail(struct buf *out)
+void html_tail(struct buf *out)
 {
 	buf_puts(out, "</tbody></table></div>\n");
 }
 
 static void value_cell(const struct report_cell *row, struct buf *out)
 {
-	const struct summary *v = &row->values;
-	char text[64];
+	char value[64], half[32];
 
-	units_format(text, sizeof text, v->mean, row->metric->unit);
+	report_value_text(value, sizeof value, half, sizeof half, row);
 	buf_puts(out, "<td>");
-	text_html(out, text);
-	if (!isnan(v->ci_hi) && v->mean > 0)
-		buf_printf(out, " <span class=\"ci\">± %.1f %%</span>", 100 * (v->ci_hi - v->mean) / v->mean);
-	buf_puts(out, "</td>");
+	text_html(out, value);
+	buf_puts(out, *half ? " <span class=\"ci\">" : "");
+	text_html(out, half);
+	buf_puts(out, *half ? "</span></td>" : "</td>");
 }
 
 static void overhead_cell(const struct report_cell *row, struct buf *out)
@@ -87,8 +85,11 @@ static void overhead_cell(const struct report_cell *row, struct buf *out)
 	ci = strchr(text, '[');
 	buf_puts(out, "<td>");
 	html_text(out, "%.*s", ci ? (int)(ci - text) : (int)strlen(text), text);
-	if (ci)
-		buf_printf(out, "<span class=\"ci\">%s</span>", ci);
+	if (ci) {
+		buf_puts(out, "<span class=\"ci\">");
+		text_html(out, ci);
+		buf_puts(out, "</span>");
+	}
 	buf_puts(out, "</td>");
 }
 
@@ -110,10 +111,13 @@ static void verdict_cells(const struct report *r, const struct report_cell *row,
 	buf_puts(out, "</span></td>");
 }
 
-static void not_run_cells(struct buf *out, unsigned columns, const char *reason)
+static void absent_cells(
+	const struct report *r, const struct report_cell *row, unsigned columns, struct buf *out)
 {
+	_cleanup_free_ char *text = report_absence_text(r, row);
+
 	buf_printf(out, "<td class=\"why\" colspan=\"%u\">", columns);
-	html_text(out, "not run: %s", reason);
+	text_html(out, text);
 	buf_puts(out, "</td>");
 }
 
@@ -147,14 +151,14 @@ void html_short_table(const struct report *r, size_t first_cell, struct buf *out
 	html_text(
 		out, "%s: %s (%s is better)", m->name, m->summary, m->higher_is_better ? "higher" : "lower");
 	buf_puts(out, "</p>\n");
-	head(out, titles);
+	html_head(out, titles);
 	for (size_t c = first_cell; c < end; c++) {
 		const struct report_cell *row = report_row(r, &r->cells[c], m->name);
 
-		buf_puts(out, row && row->verdict == VERDICT_BASELINE ? "<tr class=\"base\">" : "<tr>");
-		name_cell(out, "name", r->cells[c].technique_label);
-		if (!row || row->verdict == VERDICT_NOT_RUN) {
-			not_run_cells(out, 6, row ? row->reason : "no trial was run yet");
+		buf_puts(out, row->verdict == VERDICT_BASELINE ? "<tr class=\"base\">" : "<tr>");
+		html_name_cell(out, "name", r->cells[c].technique_label);
+		if (row->verdict == VERDICT_NOT_RUN) {
+			absent_cells(r, row, 6, out);
 		} else {
 			value_cell(row, out);
 			overhead_cell(row, out);
@@ -168,10 +172,10 @@ void html_short_table(const struct report *r, size_t first_cell, struct buf *out
 		}
 		buf_puts(out, "</tr>\n");
 	}
-	tail(out);
+	html_tail(out);
 }
 
-static void glance_cell(const struct report_cell *row, struct buf *out)
+static void glance_cell(const struct report *r, const struct report_cell *row, struct buf *out)
 {
 	char text[96];
 	bool sure;
@@ -179,7 +183,8 @@ static void glance_cell(const struct report_cell *row, struct buf *out)
 	if (!row || row->verdict == VERDICT_NOT_RUN) {
 		buf_puts(out, "<td title=\"");
 		text_html(out, row ? row->reason : "");
-		buf_puts(out, "\" class=\"ci\">not run</td>");
+		buf_printf(out, "\" class=\"ci\">%s</td>",
+			row && report_all_invalid(r, row) ? "invalid" : "not run");
 		return;
 	}
 	if (row->verdict == VERDICT_BASELINE) {
@@ -211,19 +216,20 @@ void html_glance(const struct report *r, struct buf *out)
 	for (size_t t = 0; t < end; t++) {
 		buf_puts(
 			out, r->cells[t].technique == r->baseline_technique ? "<tr class=\"base\">" : "<tr>");
-		name_cell(out, "name", r->cells[t].technique_label);
+		html_name_cell(out, "name", r->cells[t].technique_label);
 		for (size_t c = 0; c < r->ncells; c = report_next(r, c)) {
 			const struct store_metric_def *m = report_primary(r, r->cells[c].workload_name);
 			size_t i = c;
 
 			while (i < report_next(r, c) && r->cells[i].technique != r->cells[t].technique)
 				i++;
-			glance_cell(m && i < report_next(r, c) ? report_row(r, &r->cells[i], m->name) : NULL,
+			glance_cell(r,
+				m && i < report_next(r, c) ? report_row(r, &r->cells[i], m->name) : NULL,
 				out);
 		}
 		buf_puts(out, "</tr>\n");
 	}
-	tail(out);
+	html_tail(out);
 }
 
 static void long_row(const struct report *r, const struct report_cell *row, struct buf *out)
@@ -232,9 +238,9 @@ static void long_row(const struct report *r, const struct report_cell *row, stru
 	char text[64];
 
 	buf_puts(out, row->verdict == VERDICT_BASELINE ? "<tr class=\"base\">" : "<tr>");
-	name_cell(out, "name", row->cell->technique_label);
+	html_name_cell(out, "name", row->cell->technique_label);
 	if (row->verdict == VERDICT_NOT_RUN) {
-		not_run_cells(out, 9, row->reason);
+		absent_cells(r, row, 9, out);
 	} else {
 		value_cell(row, out);
 		for (size_t i = 0; i < ARRAY_SIZE(extra); i++) {
@@ -254,7 +260,7 @@ void html_long_table(const struct report *r, size_t first_cell, struct buf *out)
 		"outliers", "overhead [95 % interval]", "n", "<verdict", NULL };
 	const struct store_metric_def *last = NULL;
 
-	head(out, titles);
+	html_head(out, titles);
 	for (size_t i = 0; i < r->nrows; i++) {
 		const struct report_cell *row = &r->rows[i];
 
@@ -271,7 +277,7 @@ void html_long_table(const struct report *r, size_t first_cell, struct buf *out)
 		last = row->metric;
 		long_row(r, row, out);
 	}
-	tail(out);
+	html_tail(out);
 }
 
 void html_invalid_trials(const struct report *r, struct buf *out)
@@ -282,7 +288,7 @@ void html_invalid_trials(const struct report *r, struct buf *out)
 		buf_puts(out, "<p>None: every trial passed every gate.</p>\n");
 		return;
 	}
-	head(out, titles);
+	html_head(out, titles);
 	for (size_t i = 0; i < r->ntrials; i++) {
 		const struct report_trial *t = &r->trials[i];
 
@@ -290,7 +296,7 @@ void html_invalid_trials(const struct report *r, struct buf *out)
 			continue;
 		buf_puts(out, "<tr>");
 		cell(out, "", t->cell->workload_text);
-		name_cell(out, "name l", t->cell->technique_label);
+		html_name_cell(out, "name l", t->cell->technique_label);
 		buf_printf(out, "<td>%u</td><td class=\"why\">", t->t.block + 1);
 		text_html(out, t->t.reason ? t->t.reason : "");
 		for (size_t g = 0; g < t->ngates; g++) {
@@ -302,7 +308,7 @@ void html_invalid_trials(const struct report *r, struct buf *out)
 		}
 		buf_puts(out, "</td></tr>\n");
 	}
-	tail(out);
+	html_tail(out);
 }
 
 void html_not_run(const struct report *r, struct buf *out)
@@ -316,16 +322,16 @@ void html_not_run(const struct report *r, struct buf *out)
 		if (!row->metric->primary || row->verdict != VERDICT_NOT_RUN)
 			continue;
 		if (!any)
-			head(out, titles);
+			html_head(out, titles);
 		any = true;
 		buf_puts(out, "<tr>");
 		cell(out, "", row->cell->workload_text);
-		name_cell(out, "name l", row->cell->technique_label);
+		html_name_cell(out, "name l", row->cell->technique_label);
 		cell(out, "why", row->reason);
 		buf_puts(out, "</tr>\n");
 	}
 	if (any)
-		tail(out);
+		html_tail(out);
 	else
 		buf_puts(out, "<p>None: every cell of the plan has values.</p>\n");
 }
@@ -335,7 +341,7 @@ void html_all_trials(const struct report *r, struct buf *out)
 	static const char *const titles[] = { "order", "block", "position", "<workload", "<technique",
 		"<started", "took", "value", "<outcome", NULL };
 
-	head(out, titles);
+	html_head(out, titles);
 	for (size_t i = 0; i < r->ntrials; i++) {
 		const struct report_trial *t = &r->trials[i];
 		const struct store_metric_def *m = report_primary(r, t->cell->workload_name);
@@ -348,7 +354,7 @@ void html_all_trials(const struct report *r, struct buf *out)
 		buf_printf(out, "<tr><td>%u</td><td>%u</td><td>%u</td>", t->t.sequence + 1, t->t.block + 1,
 			t->t.position + 1);
 		cell(out, "l", t->cell->workload_text);
-		name_cell(out, "name l", t->cell->technique_label);
+		html_name_cell(out, "name l", t->cell->technique_label);
 		cell(out, "l", t->t.started_at);
 		cell(out, "", took);
 		cell(out, "", value);
@@ -356,5 +362,5 @@ void html_all_trials(const struct report *r, struct buf *out)
 				      ? "<td class=\"l\">valid</td></tr>\n"
 				      : "<td class=\"l\"><span class=\"v tax\">invalid</span></td></tr>\n");
 	}
-	tail(out);
+	html_tail(out);
 }

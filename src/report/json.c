@@ -5,6 +5,7 @@
  */
 #include "report/report.h"
 
+#include "report/compare.h"
 #include "report/model.h"
 #include "report/text.h"
 
@@ -57,6 +58,79 @@ static json_t *campaign(const struct report *r)
 	json_object_set_new(j, "wall_s", number(c->wall_s));
 	json_object_set_new(j, "measuring_s", number(c->measuring_s));
 	json_object_set_new(j, "complete", json_boolean(c->complete));
+	return j;
+}
+
+/* [lo, hi] of ratios whose logarithms are given; null without an interval. */
+static json_t *ratio_interval(const struct comparison *pair)
+{
+	json_t *j;
+
+	if (isnan(pair->lo))
+		return json_null();
+	j = json_array();
+	json_array_append_new(j, number(exp(pair->lo)));
+	json_array_append_new(j, number(exp(pair->hi)));
+	return j;
+}
+
+static json_t *pairs(const struct report_comparison *c)
+{
+	json_t *all = json_array();
+
+	for (size_t i = 0; c->tukey && i < COMPARISONS(c->n); i++) {
+		const struct comparison *t = &c->tukey[i], *g = &c->games_howell[i];
+		json_t *j = json_object(), *other = json_object();
+
+		json_object_set_new(j, "a", string(c->cells[t->a]->technique_label));
+		json_object_set_new(j, "b", string(c->cells[t->b]->technique_label));
+		json_object_set_new(j, "ratio", number(exp(t->diff)));
+		json_object_set_new(j, "ratio_ci95", ratio_interval(t));
+		json_object_set_new(j, "p", number(t->p));
+		json_object_set_new(other, "ratio_ci95", ratio_interval(g));
+		json_object_set_new(other, "p", number(g->p));
+		json_object_set_new(j, "games_howell", other);
+		json_array_append_new(all, j);
+	}
+	return all;
+}
+
+static json_t *labels(const struct store_cell *const *cells, size_t n)
+{
+	json_t *j = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(j, string(cells[i]->technique_label));
+	return j;
+}
+
+static json_t *comparison(const struct report *r, size_t first_cell)
+{
+	_cleanup_comparison_ struct report_comparison c = { 0 };
+	json_t *j = json_object(), *anova = json_null(), *kruskal = json_null();
+
+	report_compare(&c, r, first_cell);
+	if (c.tukey) {
+		anova = json_object();
+		json_object_set_new(anova, "f", number(c.anova.treatment.f));
+		json_object_set_new(anova, "df", number(c.anova.treatment.df));
+		json_object_set_new(anova, "df_error", number(c.anova.error_df));
+		json_object_set_new(anova, "p", number(c.anova.treatment.p));
+		kruskal = json_object();
+		json_object_set_new(kruskal, "h", number(c.kruskal.h));
+		json_object_set_new(kruskal, "df", number(c.kruskal.df));
+		json_object_set_new(kruskal, "p", number(c.kruskal.p));
+	}
+	json_object_set_new(j, "workload", string(r->cells[first_cell].workload_name));
+	json_object_set_new(j, "params", object(r->cells[first_cell].params));
+	json_object_set_new(j, "metric", c.metric ? string(c.metric->name) : json_null());
+	json_object_set_new(j, "techniques", labels(c.cells, c.n));
+	json_object_set_new(j, "left_out", labels(c.left_out, c.nleft));
+	json_object_set_new(j, "blocks", json_integer((json_int_t)c.blocks));
+	json_object_set_new(j, "anova", anova);
+	json_object_set_new(j, "kruskal_wallis", kruskal);
+	json_object_set_new(j, "pairs", pairs(&c));
+	json_object_set_new(j, "reason", string(c.reason));
 	return j;
 }
 
@@ -128,15 +202,18 @@ static int dump(const char *data, size_t size, void *arg)
 int report_json(const struct report *r, struct buf *out, struct vt_err *err)
 {
 	json_auto_t *root = json_object();
-	json_t *results = json_array(), *trials = json_array();
+	json_t *results = json_array(), *comparisons = json_array(), *trials = json_array();
 
 	for (size_t i = 0; i < r->nrows; i++)
 		json_array_append_new(results, result(r, &r->rows[i]));
+	for (size_t c = 0; c < r->ncells; c = report_next(r, c))
+		json_array_append_new(comparisons, comparison(r, c));
 	for (size_t i = 0; i < r->ntrials; i++)
 		json_array_append_new(trials, trial(&r->trials[i]));
 	json_object_set_new(root, "schema", json_string("vtax.report/1"));
 	json_object_set_new(root, "campaign", campaign(r));
 	json_object_set_new(root, "results", results);
+	json_object_set_new(root, "comparisons", comparisons);
 	json_object_set_new(root, "trials", trials);
 	json_object_set_new(root, "fingerprint", object(r->campaign.fingerprint));
 	/* 15 digits: more than any clock gives, and 0.1 stays 0.1. */

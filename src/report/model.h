@@ -63,10 +63,23 @@ struct report_kind {
 size_t report_invalid_kinds(const struct report *r, struct report_kind **kinds);
 void report_kinds_free(struct report_kind *kinds, size_t n);
 
-/* "no tax > 3 %" and the like, for people; the machine-readable word is verdict_name(). */
+/* "no tax > 3 %", "1 block" and the like, for people; the machine-readable word is verdict_name(). */
 void report_verdict_text(char *out, size_t size, const struct report *r, const struct report_cell *row);
 
-/* "+9.8 % [+8.1, +11.5]"; "–" without a pair */
+/* "104 k/s" and "± 1.2 %", half of the mean's 95 % interval relative to it; "" without an interval. */
+void report_value_text(char *value, size_t size, char *half, size_t half_size, const struct report_cell *row);
+
+/* It ran, and every trial failed a gate: not the same as a cell that cannot run here. */
+bool report_all_invalid(const struct report *r, const struct report_cell *row);
+
+/* "not run: …" or "invalid: …" for a row without values. Owned by the caller. */
+char *report_absence_text(const struct report *r, const struct report_cell *row);
+
+/*
+ * "+9.8 % [+8.1, +11.5]"; "–" without a pair. Ends of the interval past -90 and +1000 % are shown as "<-90"
+ * and
+ * ">+1000", unless the overhead itself is there; the JSON has them in full.
+ */
 void report_overhead_text(char *out, size_t size, const struct overhead *o);
 
 /* One sentence on what a workload's isolation costs, for people, as plain text. */

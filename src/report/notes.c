@@ -14,6 +14,10 @@
 #include <stdint.h>
 #include <string.h>
 
+/* Beyond these an interval's end only says "far": two noisy blocks easily give -99 to +40000 %. */
+#define OVERHEAD_SHOWN_MIN (-0.9)
+#define OVERHEAD_SHOWN_MAX 10.0
+
 const char *const report_latency_metrics[] = { "latency_p50_ns", "response_p50_ns", NULL };
 const char *const report_cpu_metrics[] = { "cpu_host_ns_per_op", "cpu_host_ns_per_byte", NULL };
 
@@ -149,8 +153,58 @@ void report_verdict_text(char *out, size_t size, const struct report *r, const s
 {
 	if (row->verdict == VERDICT_NONE)
 		snprintf(out, size, "no tax > %g %%", r->margin * 100);
+	else if (row->verdict == VERDICT_INCONCLUSIVE && row->overhead.n == 1)
+		snprintf(out, size, "1 block");
 	else
 		snprintf(out, size, "%s", verdict_name(row->verdict));
+}
+
+void report_value_text(char *value, size_t size, char *half, size_t half_size, const struct report_cell *row)
+{
+	const struct summary *v = &row->values;
+	double share = (v->ci_hi - v->mean) / v->mean;
+
+	units_format(value, size, v->mean, row->metric->unit);
+	if (isnan(v->ci_hi) || !(v->mean > 0))
+		*half = '\0';
+	else if (share > 1)
+		snprintf(half, half_size, "± >100 %%");
+	else
+		snprintf(half, half_size, "± %.1f %%", 100 * share);
+}
+
+bool report_all_invalid(const struct report *r, const struct report_cell *row)
+{
+	return !row->cell->not_run && row->trials && !row->valid;
+}
+
+char *report_absence_text(const struct report *r, const struct report_cell *row)
+{
+	const char *last = NULL;
+
+	if (!report_all_invalid(r, row))
+		return xasprintf(row->valid ? "%s" : "not run: %s", row->reason);
+	for (size_t i = 0; i < r->ntrials; i++) {
+		if (r->trials[i].cell == row->cell)
+			last = r->trials[i].t.reason;
+	}
+	last = last ? last : "no reason recorded";
+	if (row->trials == 1)
+		return xasprintf("invalid: %s", last);
+	return xasprintf("invalid: all %zu trials, the last: %s", row->trials, last);
+}
+
+/* An end of an interval, without its unit; far out only the order of magnitude says something. */
+static void end_text(char *out, size_t size, double end, double estimate)
+{
+	if (end > OVERHEAD_SHOWN_MAX && !(estimate > OVERHEAD_SHOWN_MAX)) {
+		snprintf(out, size, ">+%.0f", 100 * OVERHEAD_SHOWN_MAX);
+	} else if (end < OVERHEAD_SHOWN_MIN && !(estimate < OVERHEAD_SHOWN_MIN)) {
+		snprintf(out, size, "<%.0f", 100 * OVERHEAD_SHOWN_MIN);
+	} else {
+		units_percent(out, size, end);
+		out[strlen(out) - 2] = '\0'; /* the unit is said once: "+9.8 % [+8.1, +11.5]" */
+	}
 }
 
 void report_overhead_text(char *out, size_t size, const struct overhead *o)
@@ -162,10 +216,8 @@ void report_overhead_text(char *out, size_t size, const struct overhead *o)
 		snprintf(out, size, "%s", mid);
 		return;
 	}
-	units_percent(lo, sizeof lo, o->lo);
-	units_percent(hi, sizeof hi, o->hi);
-	/* The unit is said once: "+9.8 % [+8.1, +11.5]". */
-	lo[strlen(lo) - 2] = hi[strlen(hi) - 2] = '\0';
+	end_text(lo, sizeof lo, o->lo, o->ratio);
+	end_text(hi, sizeof hi, o->hi, o->ratio);
 	snprintf(out, size, "%s [%s, %s]", mid, lo, hi);
 }
 
@@ -221,7 +273,7 @@ static void say_count(struct buf *out, const struct group *g, const char *one, c
 void report_finding(const struct report *r, size_t first_cell, struct buf *out)
 {
 	const struct store_metric_def *m = report_primary(r, r->cells[first_cell].workload_name);
-	struct group by[VERDICT_NOT_RUN + 1] = { 0 };
+	struct group by[VERDICT_NOT_RUN + 1] = { 0 }, invalid = { 0 };
 	_cleanup_buf_ struct buf text = BUF_INIT(8192);
 	size_t end = report_next(r, first_cell);
 	char none[64], none_one[64];
@@ -230,7 +282,7 @@ void report_finding(const struct report *r, size_t first_cell, struct buf *out)
 		const struct report_cell *row = report_row(r, &r->cells[c], m->name);
 
 		if (row)
-			group_add(&by[row->verdict], row);
+			group_add(report_all_invalid(r, row) ? &invalid : &by[row->verdict], row);
 	}
 	snprintf(none, sizeof none, "show no tax above %g %%", r->margin * 100);
 	snprintf(none_one, sizeof none_one, "shows no tax above %g %%", r->margin * 100);
@@ -238,6 +290,7 @@ void report_finding(const struct report *r, size_t first_cell, struct buf *out)
 	say_range(&text, &by[VERDICT_GAIN], "is better than the baseline:", "are better than the baseline:");
 	say_count(&text, &by[VERDICT_NONE], none_one, none);
 	say_count(&text, &by[VERDICT_INCONCLUSIVE], "is inconclusive", "are inconclusive");
+	say_count(&text, &invalid, "has no valid trial", "have no valid trial");
 	say_count(&text, &by[VERDICT_NOT_RUN], "did not run", "did not run");
 	buf_puts(out, text.len ? buf_str(&text) : "nothing to compare with the baseline");
 	buf_puts(out, ".");

@@ -30,7 +30,7 @@ struct report_cell {
 	const char *reason; /* for not-run and inconclusive cells; "" otherwise */
 	double *per_block;  /* value per block, NaN where missing or invalid; report.nblocks long */
 	size_t outliers;
-	size_t trials; /* stored of this cell, valid or not */
+	size_t trials, valid; /* stored of this cell; of them valid */
 };
 
 struct report {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The table for people. Short form: per workload one row per technique, with the primary metric and two
- * companions (median latency, CPU). Long form: per workload every metric. The footer says what the words mean
+ * companions (median latency, CPU). Long form: per workload every metric, and how the techniques compare with
+ * each other. The footer says what the words mean
  * and what these blocks can and cannot tell; without it the numbers would be half of the truth.
  */
 #include "report/report.h"
@@ -9,6 +10,7 @@
 #include "base/cleanup.h"
 #include "base/units.h"
 #include "base/xalloc.h"
+#include "report/compare.h"
 #include "report/grid.h"
 #include "report/model.h"
 #include "report/text.h"
@@ -51,22 +53,9 @@ static enum grid_look verdict_look(enum verdict v)
 	return LOOK_DIM;
 }
 
-/* "104 k/s ± 1.2 %": the mean, and the half-width of its 95 % interval relative to it. */
-static void value_text(char *out, size_t size, const struct report_cell *row)
+static void cell_absent(struct grid *g, const struct report *r, const struct report_cell *row)
 {
-	char value[64];
-
-	units_format(value, sizeof value, row->values.mean, row->metric->unit);
-	if (isnan(row->values.ci_hi) || !(row->values.mean > 0))
-		snprintf(out, size, "%s", value);
-	else
-		snprintf(out, size, "%s ± %.1f %%", value,
-			100 * (row->values.ci_hi - row->values.mean) / row->values.mean);
-}
-
-static void cell_not_run(struct grid *g, const char *reason)
-{
-	_cleanup_free_ char *text = xasprintf("not run: %s", reason);
+	_cleanup_free_ char *text = report_absence_text(r, row);
 
 	grid_span(g, LOOK_DIM, text);
 }
@@ -89,11 +78,11 @@ static void cell_companion(struct grid *g, const struct report_cell *row)
 
 static void cells_of_row(struct grid *g, const struct report *r, const struct report_cell *row)
 {
-	char value[96], overhead[96];
+	char value[64], half[32], overhead[96];
 
-	value_text(value, sizeof value, row);
+	report_value_text(value, sizeof value, half, sizeof half, row);
 	report_overhead_text(overhead, sizeof overhead, &row->overhead);
-	grid_cell(g, LOOK_PLAIN, "%s", value);
+	grid_cell(g, LOOK_PLAIN, "%s%s%s", value, *half ? " " : "", half);
 	grid_cell(g, verdict_look(row->verdict), "%s",
 		row->verdict == VERDICT_BASELINE ? "baseline" : overhead);
 }
@@ -154,10 +143,8 @@ static void short_rows(
 
 		grid_row(g);
 		grid_cell(g, LOOK_PLAIN, "%s", cell->technique_label);
-		if (!row || row->verdict == VERDICT_NOT_RUN) {
-			cell_not_run(g, row		? row->reason
-					: cell->not_run ? cell->not_run
-							: "no trial was run yet");
+		if (row->verdict == VERDICT_NOT_RUN) {
+			cell_absent(g, r, row);
 			continue;
 		}
 		cells_of_row(g, r, row);
@@ -182,36 +169,6 @@ static void short_table(const struct printer *p, size_t first)
 	}
 	head(&g, titles);
 	short_rows(p, first, m, &g);
-	grid_render(&g, NAME_WRAP, p->out);
-}
-
-static void long_table(const struct printer *p, size_t first)
-{
-	static const char *const titles[] = { "metric", "technique", "value ± 95 %",
-		"overhead [95 % interval]", "n", "verdict", NULL };
-	const struct report *r = p->r;
-	_cleanup_grid_ struct grid g = { .style = p->style, .left = { [0] = true, [1] = true, [5] = true } };
-	const struct store_metric_def *last = NULL;
-
-	title(p, &r->cells[first], NULL);
-	head(&g, titles);
-	for (size_t i = 0; i < r->nrows; i++) {
-		const struct report_cell *row = &r->rows[i];
-		bool repeated = row->metric == last && p->style != REPORT_MARKDOWN;
-
-		if (row->cell->workload != r->cells[first].workload)
-			continue;
-		grid_row(&g);
-		grid_cell(&g, LOOK_BOLD, "%s", repeated ? "" : row->metric->name);
-		grid_cell(&g, LOOK_PLAIN, "%s", row->cell->technique_label);
-		last = row->metric;
-		if (row->verdict == VERDICT_NOT_RUN) {
-			cell_not_run(&g, row->reason);
-			continue;
-		}
-		cells_of_row(&g, r, row);
-		cells_verdict(&g, r, row);
-	}
 	grid_render(&g, NAME_WRAP, p->out);
 }
 
@@ -244,6 +201,53 @@ static void note(const struct printer *p, const char *name, const char *text)
 			buf_puts(p->out, " ");
 	}
 	buf_puts(p->out, "\n");
+}
+
+/* All techniques against each other, below the long table of a workload. */
+static void comparison(const struct printer *p, size_t first)
+{
+	_cleanup_comparison_ struct report_comparison c = { 0 };
+	_cleanup_buf_ struct buf text = BUF_INIT(1 << 16);
+
+	if (report_compare_is_idle(p->r, first))
+		return;
+	report_compare(&c, p->r, first);
+	if (*c.reason)
+		buf_puts(&text, "not compared: ");
+	report_comparison_text(&c, &text);
+	buf_puts(p->out, p->style == REPORT_MARKDOWN ? "\n" : "");
+	note(p, "each other", buf_str(&text));
+}
+
+static void long_table(const struct printer *p, size_t first)
+{
+	static const char *const titles[] = { "metric", "technique", "value ± 95 %",
+		"overhead [95 % interval]", "n", "verdict", NULL };
+	const struct report *r = p->r;
+	_cleanup_grid_ struct grid g = { .style = p->style, .left = { [0] = true, [1] = true, [5] = true } };
+	const struct store_metric_def *last = NULL;
+
+	title(p, &r->cells[first], NULL);
+	head(&g, titles);
+	for (size_t i = 0; i < r->nrows; i++) {
+		const struct report_cell *row = &r->rows[i];
+		bool repeated = row->metric == last && p->style != REPORT_MARKDOWN;
+
+		if (row->cell->workload != r->cells[first].workload)
+			continue;
+		grid_row(&g);
+		grid_cell(&g, LOOK_BOLD, "%s", repeated ? "" : row->metric->name);
+		grid_cell(&g, LOOK_PLAIN, "%s", row->cell->technique_label);
+		last = row->metric;
+		if (row->verdict == VERDICT_NOT_RUN) {
+			cell_absent(&g, r, row);
+			continue;
+		}
+		cells_of_row(&g, r, row);
+		cells_verdict(&g, r, row);
+	}
+	grid_render(&g, NAME_WRAP, p->out);
+	comparison(p, first);
 }
 
 static void note_trials(const struct printer *p)

@@ -51,6 +51,17 @@ static const struct report_cell *row_of(const struct report *r, unsigned w, unsi
 	return row;
 }
 
+static const char *line_with(const struct buf *b, const char *what, char *line, size_t size)
+{
+	const char *p = strstr(buf_str(b), what);
+
+	assert_non_null(p);
+	while (p > b->data && p[-1] != '\n')
+		p--;
+	snprintf(line, size, "%.*s", (int)strcspn(p, "\n"), p);
+	return line;
+}
+
 static void injected_effects_are_recovered(void **state)
 {
 	struct report r = load(*state, NULL);
@@ -131,11 +142,15 @@ static void one_block_has_values_but_no_interval(void **state)
 	struct report r = load(f, NULL);
 	_cleanup_buf_ struct buf out = BUF_INIT(1 << 20);
 	const struct report_cell *bridge = row_of(&r, 0, BRIDGE, "transactions_per_s");
+	char line[1024];
 
 	assert_int_equal(bridge->verdict, VERDICT_INCONCLUSIVE);
 	assert_true(fabs(bridge->overhead.ratio - 0.10) < 0.06 && isnan(bridge->overhead.lo));
 	assert_int_equal(report_table(&r, REPORT_PLAIN, false, &out, NULL), 0);
 	assert_non_null(strstr(buf_str(&out), "it takes two blocks at least"));
+	line_with(&out, "  oci:runtime=crun,net=bridge ", line, sizeof line);
+	assert_non_null(strstr(line, " 1  1 block"));
+	assert_non_null(strstr(buf_str(&out), "  invalid: client saturated: its CPU")); /* a single trial */
 	report_release(&r);
 	done(f);
 }
@@ -171,17 +186,6 @@ static void trial_outside_the_plan_is_refused(void **state)
 	assert_int_equal(report_load(&r, f->s, NULL, &err), -EBADMSG);
 }
 
-static const char *line_with(const struct buf *b, const char *what, char *line, size_t size)
-{
-	const char *p = strstr(buf_str(b), what);
-
-	assert_non_null(p);
-	while (p > b->data && p[-1] != '\n')
-		p--;
-	snprintf(line, size, "%.*s", (int)strcspn(p, "\n"), p);
-	return line;
-}
-
 static void table_says_it_all(void **state)
 {
 	struct report r = load(*state, NULL);
@@ -194,6 +198,8 @@ static void table_says_it_all(void **state)
 	assert_non_null(strstr(line, " 11  tax"));
 	line_with(&out, "  oci:runtime=runsc,net=bridge ", line, sizeof line);
 	assert_non_null(strstr(line, "not run: 'runsc' is not installed"));
+	assert_non_null(strstr(buf_str(&out), "  invalid: all 12 trials, the last: client saturated"));
+	assert_null(strstr(buf_str(&out), "not run: all"));
 	line_with(&out, "  native:label=again ", line, sizeof line);
 	assert_non_null(strstr(line, "no tax > 3 %"));
 	assert_null(strchr(buf_str(&out), '\033')); /* no colour, and no escape from a label */
@@ -260,8 +266,8 @@ static void has_exactly(const json_t *o, const char *const *keys)
 
 static void json_keeps_the_contract(void **state)
 {
-	static const char *const root_keys[] = { "schema", "campaign", "results", "trials", "fingerprint",
-		NULL };
+	static const char *const root_keys[] = { "schema", "campaign", "results", "comparisons", "trials",
+		"fingerprint", NULL };
 	static const char *const campaign_keys[] = { "id", "suite", "seed", "started_at", "wall_s",
 		"measuring_s", "complete", NULL };
 	static const char *const result_keys[] = { "workload", "params", "technique", "metric", "unit",
@@ -480,7 +486,9 @@ static void without_gnuplot_the_page_has_all_tables(void **state)
 	read_page(f->dir, &page);
 	assert_int_equal(count(buf_str(&page), "could not be drawn"), 8);
 	assert_true(count(buf_str(&page), "no tax &gt; 3 %") > 3);
-	assert_int_equal(count(buf_str(&page), "<table>"), 1 + 3 + 3 + 3);
+	assert_int_equal(count(buf_str(&page), "Of 10 pairs 9 differ by Tukey&#39;s HSD"), 2);
+	assert_true(count(buf_str(&page), "invalid: all 12 trials, the last: client saturated") > 0);
+	assert_int_equal(count(buf_str(&page), "<table>"), 1 + 3 + (3 + 3) + 3 + 3);
 	report_release(&r);
 }
 
@@ -506,6 +514,28 @@ static void stale_and_hostile_drawings_are_not_shown(void **state)
 	setenv("PATH", path, 1);
 	assert_false(exists(f->dir, "figures/order.svg"));
 	report_release(&r);
+}
+
+/* Far ends are capped for people, never the overhead itself. */
+static void far_ends_of_intervals_are_capped(void **state)
+{
+	struct overhead o = { .n = 2, .ratio = 0.209, .lo = -0.994, .hi = 384.16 };
+	char text[96];
+
+	report_overhead_text(text, sizeof text, &o);
+	assert_string_equal(text, "+20.9 % [<-90, >+1000]");
+	o = (struct overhead){ .n = 2, .ratio = 0.1, .lo = -0.89, .hi = 9.99 };
+	report_overhead_text(text, sizeof text, &o);
+	assert_string_equal(text, "+10.0 % [-89.0, +999.0]");
+	o = (struct overhead){ .n = 9, .ratio = 15, .lo = 14.2, .hi = 15.9 };
+	report_overhead_text(text, sizeof text, &o);
+	assert_string_equal(text, "+1500 % [+1420, +1590]");
+	o = (struct overhead){ .n = 9, .ratio = -0.95, .lo = -0.96, .hi = -0.94 };
+	report_overhead_text(text, sizeof text, &o);
+	assert_string_equal(text, "-95.0 % [-96.0, -94.0]");
+	o = (struct overhead){ .n = 1, .ratio = 0.1, .lo = NAN, .hi = NAN };
+	report_overhead_text(text, sizeof text, &o);
+	assert_string_equal(text, "+10.0 %");
 }
 
 static void text_is_cleaned_for_its_target(void **state)
@@ -559,6 +589,7 @@ int main(void)
 		T(figures_share_no_ids),
 		T(without_gnuplot_the_page_has_all_tables),
 		T(stale_and_hostile_drawings_are_not_shown),
+		cmocka_unit_test(far_ends_of_intervals_are_capped),
 		cmocka_unit_test(text_is_cleaned_for_its_target),
 	};
 
