@@ -9,6 +9,7 @@
 #include "report/model.h"
 #include "report/report.h"
 #include "report/text.h"
+#include "report_compare.h"
 #include "report_fixture.h"
 
 #include <errno.h>
@@ -593,5 +594,5 @@ int main(void)
 		cmocka_unit_test(text_is_cleaned_for_its_target),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("report", tests, NULL, NULL) + run_compare_tests();
 }

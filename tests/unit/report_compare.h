@@ -1,8 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Techniques against each other: on the campaign of report_fixture.h, where the truth is known and R has been
- * asked the same, and on reports made by hand for what a campaign rarely gives.
+ * Part of test_report.c, apart for its length. Techniques against each other: on the campaign of
+ * report_fixture.h, where the truth is known and R has been asked the same, and on reports made by hand for
+ * what a campaign rarely gives.
  */
+#ifndef VTAX_TESTS_REPORT_COMPARE_H
+#define VTAX_TESTS_REPORT_COMPARE_H
+
 #include "base/buf.h"
 #include "report/compare.h"
 #include "report/report.h"
@@ -10,20 +14,12 @@
 
 #include <jansson.h>
 
+static struct report load(struct fixture *f, const struct report_options *o); /* test_report.c */
+
 static void close_to(double x, double expected, double relative)
 {
 	if (!(fabs(x - expected) <= relative * fabs(expected) + 1e-13))
 		fail_msg("%.12g is not %.12g", x, expected);
-}
-
-static struct report load(struct fixture *f)
-{
-	struct vt_err err = { 0 };
-	struct report r;
-
-	if (report_load(&r, f->s, NULL, &err) < 0)
-		fail_msg("%s", err.msg);
-	return r;
 }
 
 /*
@@ -47,7 +43,7 @@ static void numbers_are_those_of_r(void **state)
 	};
 	static const size_t checked[] = { 0, 2, 3, 9 };
 	struct fixture *f = make(BLOCKS, 0.01);
-	struct report report = load(f);
+	struct report report = load(f, NULL);
 	_cleanup_comparison_ struct report_comparison c = { 0 };
 
 	report_compare(&c, &report, 0);
@@ -79,7 +75,7 @@ static void numbers_are_those_of_r(void **state)
 static void injected_differences_are_found(void **state)
 {
 	struct fixture *f = make(BLOCKS, 0.01);
-	struct report r = load(f);
+	struct report r = load(f, NULL);
 	_cleanup_comparison_ struct report_comparison c = { 0 };
 	_cleanup_buf_ struct buf text = BUF_INIT(1 << 16);
 	static const unsigned who[] = { NATIVE, BRIDGE, NAT, SAME, EVIL };
@@ -107,7 +103,7 @@ static void injected_differences_are_found(void **state)
 static void who_never_counts_is_left_out(void **state)
 {
 	struct fixture *f = make(BLOCKS, 0.01);
-	struct report r = load(f);
+	struct report r = load(f, NULL);
 	_cleanup_comparison_ struct report_comparison c = { 0 };
 	_cleanup_buf_ struct buf text = BUF_INIT(1 << 16);
 
@@ -133,7 +129,7 @@ static const json_t *at(const json_t *array, size_t i)
 static void json_has_the_same(void **state)
 {
 	struct fixture *f = make(BLOCKS, 0.01);
-	struct report r = load(f);
+	struct report r = load(f, NULL);
 	_cleanup_comparison_ struct report_comparison c = { 0 };
 	_cleanup_buf_ struct buf out = BUF_INIT(4 << 20);
 	const json_t *all, *rr, *pair;
@@ -170,7 +166,7 @@ static void json_has_the_same(void **state)
 static void one_block_says_why_not(void **state)
 {
 	struct fixture *f = make(1, 0.01);
-	struct report r = load(f);
+	struct report r = load(f, NULL);
 	_cleanup_buf_ struct buf out = BUF_INIT(4 << 20);
 	json_auto_t *root = NULL;
 	const json_t *rr;
@@ -192,7 +188,7 @@ static void one_block_says_why_not(void **state)
 static void short_table_has_none_long_one_has(void **state)
 {
 	struct fixture *f = make(BLOCKS, 0.01);
-	struct report r = load(f);
+	struct report r = load(f, NULL);
 	_cleanup_buf_ struct buf out = BUF_INIT(4 << 20);
 
 	assert_int_equal(report_table(&r, REPORT_PLAIN, false, &out, NULL), 0);
@@ -362,7 +358,7 @@ static void p_reads_well(void **state)
 	assert_string_equal(text, "p unknown");
 }
 
-int main(void)
+static int run_compare_tests(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers_are_those_of_r),
@@ -377,5 +373,7 @@ int main(void)
 		cmocka_unit_test(p_reads_well),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("techniques against each other", tests, NULL, NULL);
 }
+
+#endif
