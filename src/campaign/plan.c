@@ -39,6 +39,7 @@ enum kind { NS, COUNT, SWITCH, SHARE };
 	X(max_blocks, COUNT, blocks_max, 1, 100000)                                                        \
 	X(mtu, COUNT, mtu, 576, 65535)                                                                     \
 	X(pin, SWITCH, pin, 0, 0)                                                                          \
+	X(steer, SWITCH, steer, 0, 0)                                                                      \
 	X(offload, SWITCH, offload, 0, 0)                                                                  \
 	X(target, SHARE, target, 0, 0)                                                                     \
 	X(max_steal, SHARE, max_steal, 0, 0)                                                               \
@@ -343,6 +344,8 @@ int plan_check(const struct plan *p, struct vt_err *err)
 		return vt_usage(err, "the plan has more than %d techniques or workloads", PLAN_MAX_ITEMS);
 	if (p->blocks_max < p->blocks_min)
 		return vt_usage(err, "contradiction: at least %u blocks, but at most %u", p->blocks_min, p->blocks_max);
+	if (p->steer && !p->pin)
+		return vt_usage(err, "contradiction: steer=on hands packets to each side's CPU, but pin=off gives them none");
 	if (p->duration_ns < 10 * NS_PER_MS)
 		return vt_usage(err, "the measured time of a trial must be at least 10 ms");
 	return 0;

@@ -13,6 +13,7 @@
  *	time_budget: 4m       # no further round is started that would not fit
  *	target: 2%            # stop when every interval's half-width is below it
  *	pin: on
+ *	steer: off            # each side's CPU handles what it receives
  *	offload: on
  *	mtu: 1500
  *	start_timeout: 30s    # an environment that says nothing for so long has failed
@@ -43,7 +44,7 @@ struct plan {
 	unsigned blocks_min, blocks_max;
 	double target; /* relative half-width; 0: do not stop early */
 	double max_steal, max_other_load; /* bounds of validity gates */
-	bool pin, offload;
+	bool pin, offload, steer;
 	unsigned mtu; /* 0: 1500 */
 	char *baseline; /* technique text or label; NULL: "native" */
 	struct strvec techniques, workloads; /* texts, globs expanded by the caller */

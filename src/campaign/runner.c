@@ -378,7 +378,7 @@ static int set_up(struct run *run)
 {
 	static const char *const no_programs[] = { NULL };
 	struct campaign *c = run->c;
-	struct testbed_config config = { .pin = c->plan.pin, .offload = c->plan.offload, .mtu = c->plan.mtu };
+	struct testbed_config config = { .pin = c->plan.pin, .steer = c->plan.steer, .offload = c->plan.offload, .mtu = c->plan.mtu };
 	int r;
 
 	r = journal_create(&c->journal, c->id, run->err);

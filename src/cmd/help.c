@@ -22,6 +22,7 @@ static const char plan_help[] =
 	"  time_budget: 4m         no round is started that would not fit; 0 is no budget\n"
 	"  target: 2%              stop when every interval's half-width is below it; 0 never stops early\n"
 	"  pin: on                 client and SUT on a core each\n"
+	"  steer: off              each side's CPU handles what it receives (RPS), as with two machines\n"
 	"  offload: on             checksum and segmentation offloads of the cable\n"
 	"  mtu: 1500\n"
 	"  max_steal: 5%           a trial with more stolen CPU time is invalid\n"

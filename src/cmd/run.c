@@ -98,6 +98,7 @@ static const struct flag run_flags[] = {
 	{ 0, "margin", "SHARE", "a tax proven smaller than this counts as none (default 3%)" },
 	{ 0, "seed", "N", "seed of the random order (default: from the system's entropy)" },
 	{ 0, "pin", "on|off", "client and SUT on a core each (default on)" },
+	{ 0, "steer", "on|off", "each side's CPU handles what it receives (RPS), as with two machines (default off)" },
 	{ 0, "offload", "on|off", "checksum and segmentation offloads of the cable (default on)" },
 	{ 0, "mtu", "BYTES", "MTU of the cable (default 1500)" },
 	{ 0, "start-timeout", "TIME", "an environment that says nothing for so long has failed (default 30s)" },

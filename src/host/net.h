@@ -84,4 +84,11 @@ void net_offloads_format(const struct net_offloads *o, char *out, unsigned size)
  */
 int net_range_in_use(bool *used, char *where, unsigned size, struct vt_err *err);
 
+/*
+ * The CPU that handles what a link's first queue receives (receive packet steering); -1 none: the sender's, for a
+ * veth. get gives -2 for a mask of several.
+ */
+int net_steer_set(int ns, const char *name, int cpu, struct vt_err *err);
+int net_steer_get(int ns, const char *name, int *cpu, struct vt_err *err);
+
 #endif

@@ -138,7 +138,13 @@ static int sweep(void *arg, struct vt_err *err)
 
 static int lay_cable(const struct testbed *tb, struct vt_err *err)
 {
-	return net_veth(tb->client.ns.fd, tb->client.ifname, tb->sut.ns.fd, tb->sut.ifname, mtu_of(tb), err);
+	int r = net_veth(tb->client.ns.fd, tb->client.ifname, tb->sut.ns.fd, tb->sut.ifname, mtu_of(tb), err);
+
+	if (r == 0 && tb->config.steer)
+		r = net_steer_set(tb->client.ns.fd, tb->client.ifname, tb->client.cpu, err);
+	if (r == 0 && tb->config.steer)
+		r = net_steer_set(tb->sut.ns.fd, tb->sut.ifname, tb->sut.cpu, err);
+	return r;
 }
 
 /* An environment that was given the end itself takes it along when its namespace dies. */

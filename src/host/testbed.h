@@ -36,6 +36,7 @@ struct side {
 };
 
 struct testbed_config {
+	bool steer; /* each side's CPU handles what that side receives (net_steer.c); needs pin */
 	bool pin;
 	/*
 	 * true: rx, tx, sg, tso and gso of both cable ends on and gro off, which is how a veth pair is born (gro

@@ -33,6 +33,7 @@ static int describe_side(const struct side *side, unsigned which, json_t **out, 
 	struct net_link link;
 	json_t *o, *sysctls;
 	char address[32];
+	int steered = -1;
 	int r = net_link_get(side->ns.fd, side->ifname, &link, err);
 
 	if (r == 0)
@@ -40,14 +41,16 @@ static int describe_side(const struct side *side, unsigned which, json_t **out, 
 
 	if (r == 0)
 		r = net_offloads_get(side->ns.fd, side->ifname, &offloads, err);
+	if (r == 0)
+		r = net_steer_get(side->ns.fd, side->ifname, &steered, err);
 	if (r < 0)
 		return r;
 	sysctls = json_object();
 	describe_sysctls(side, which, sysctls);
-	o = json_pack("{s:s, s:s, s:s, s:s, s:i, s:b, s:o, s:o, s:o}", "namespace", side->ns.name,
+	o = json_pack("{s:s, s:s, s:s, s:s, s:i, s:b, s:o, s:o, s:o, s:o}", "namespace", side->ns.name,
 		"interface", side->ifname, "address", address, "mac", link.mac, "mtu", (int)link.mtu, "up",
-		link.up, "cpu", side->cpu >= 0 ? json_integer(side->cpu) : json_null(), "offloads",
-		describe_offloads(&offloads), "sysctls", sysctls);
+		link.up, "cpu", side->cpu >= 0 ? json_integer(side->cpu) : json_null(), "receive_cpu",
+		steered >= 0 ? json_integer(steered) : json_null(), "offloads", describe_offloads(&offloads), "sysctls", sysctls);
 	if (!o)
 		return vt_fail(err, -ENOMEM, "cannot describe the testbed: out of memory");
 	*out = o;

@@ -25,7 +25,7 @@ int netperf_run(const struct workload *w, const struct trial_ctx *ctx, struct tr
  * is an accident; a bulk sender fills queues until one overflows, so some of it is how TCP works.
  */
 #define NETPERF_LOSS_RR 1e-3
-#define NETPERF_LOSS_BULK 2e-2
+#define NETPERF_LOSS_BULK 5e-2 /* on an unsteered veth up to 4 % are sent again because packets overtake each other */
 void netperf_gate_loss(struct trial_result *r, const char *what, double lost, double of, double limit);
 
 #endif

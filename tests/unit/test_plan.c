@@ -131,6 +131,10 @@ static void refuses_contradictions(void **state)
 	assert_true(plan_check(&p, &err) < 0);
 	assert_non_null(strstr(err.msg, "contradiction"));
 	plan_release(&p);
+	assert_int_equal(parse(&p, "pin: off\nsteer: on\ntechniques: [native]\nworkloads: [tcp_rr]\n", &err), 0);
+	assert_true(plan_check(&p, &err) < 0);
+	assert_non_null(strstr(err.msg, "steer"));
+	plan_release(&p);
 }
 
 static void survives_storage(void **state)

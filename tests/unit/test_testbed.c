@@ -410,6 +410,28 @@ static void a_child_starts_on_its_side(void **st)
 		assert_int_not_equal(tb.sut.cpu, tb.client.cpu);
 }
 
+/* With a steered cable each end's packets are handled on its side's CPU; also when the cable was laid again. */
+static void receiving_is_steered_to_the_side(void **st)
+{
+	static const struct testbed_config pinned = { .pin = true, .offload = true, .steer = true };
+	int cpu = -7;
+
+	need_root();
+	ok(testbed_create(&tb, id, &pinned, journal, &err));
+	for (int again = 0; again < 2; again++) {
+		ok(net_steer_get(tb.client.ns.fd, tb.client.ifname, &cpu, &err));
+		assert_int_equal(cpu, tb.client.cpu);
+		ok(net_steer_get(tb.sut.ns.fd, tb.sut.ifname, &cpu, &err));
+		assert_int_equal(cpu, tb.sut.cpu);
+		ok(net_delete(tb.sut.ns.fd, tb.sut.ifname, &err));
+		ok(testbed_reset(&tb, &err));
+	}
+	ok(net_steer_set(tb.sut.ns.fd, tb.sut.ifname, -1, &err));
+	ok(net_steer_get(tb.sut.ns.fd, tb.sut.ifname, &cpu, &err));
+	assert_int_equal(cpu, -1);
+	assert_true(net_steer_get(tb.sut.ns.fd, "nosuch0", &cpu, &err) < 0);
+}
+
 #define each(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 int main(void)
@@ -424,6 +446,7 @@ int main(void)
 		each(bad_requests_are_usage_errors),
 		each(a_used_range_is_refused),
 		each(a_child_starts_on_its_side),
+		each(receiving_is_steered_to_the_side),
 		cmocka_unit_test(others_than_root_are_told_so),
 	};
 
