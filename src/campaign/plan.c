@@ -122,7 +122,8 @@ int plan_share(const char *text, const char *key, const char *owner, double *out
 		end++;
 	}
 	if (end == text || *end || !isfinite(v) || v < 0 || v > 1)
-		return vt_usage(err, "option '%s' of '%s' must be a share like 2%% or 0.02, not '%s'", key, owner, text);
+		return vt_usage(err, "option '%s'%s%s%s must be a share like 2%% or 0.02, not '%.64s'", key,
+			owner ? " of '" : "", owner ? owner : "", owner ? "'" : "", text);
 	*out = v;
 	return 0;
 }

@@ -13,12 +13,12 @@
 int output_margin(const char *text, double *margin, struct vt_err *err)
 {
 	double v;
-	int r = plan_share(text, "margin", "vtax report", &v, err);
+	int r = plan_share(text, "margin", NULL, &v, err);
 
 	if (r < 0)
 		return r;
 	if (v <= 0)
-		return vt_usage(err, "option 'margin' of 'vtax report' must be more than 0");
+		return vt_usage(err, "option 'margin' must be more than 0");
 	*margin = v;
 	return 0;
 }

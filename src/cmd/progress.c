@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
+#define INVALID_TOLD 10
+
 static struct {
 	bool terminal, quiet, shown;
 	unsigned round, invalid;
@@ -99,16 +101,24 @@ static void trial_begin(void *arg, const struct campaign_status *s)
 		in_a_log(s);
 }
 
+/* The first few, and with --verbose all: a technique that never works must not fill the screen. */
+static void tell_invalid(const struct campaign_status *s)
+{
+	bool all = log_get_level() >= LOG_DEBUG;
+
+	progress.invalid++;
+	if (all || progress.invalid <= INVALID_TOLD)
+		log_warn("trial %u is invalid (%s in %s): %s%s", s->trials_done, s->workload, s->technique,
+			s->reason ? s->reason : "no reason given",
+			!all && progress.invalid == INVALID_TOLD ? " — further ones are only counted" : "");
+}
+
 static void trial_end(void *arg, const struct campaign_status *s)
 {
 	char value[48];
 
 	if (!s->valid) {
-		progress.invalid++;
-		if (progress.invalid <= 10)
-			log_warn("trial %u is invalid (%s in %s): %s%s", s->trials_done, s->workload, s->technique,
-				s->reason ? s->reason : "no reason given",
-				progress.invalid == 10 ? " — further ones are only counted" : "");
+		tell_invalid(s);
 		return;
 	}
 	units_format(value, sizeof value, s->value, s->primary->unit);

@@ -148,7 +148,7 @@ static int take_scalar(struct request *q, const char *name, const char *arg, str
 	plan_init(&scratch);
 	strvec_push(&q->keys, name);
 	strvec_push(&q->values, arg);
-	return plan_set(&scratch, name, arg, "vtax run", err);
+	return plan_set(&scratch, name, arg, NULL, err);
 }
 
 static int take_flag(struct request *q, const struct flag *f, const char *arg, struct vt_err *err)
@@ -171,7 +171,7 @@ static int take_flag(struct request *q, const struct flag *f, const char *arg, s
 		return output_margin(arg, &q->output.report.margin, err);
 	else if (strcmp(f->name, "seed") == 0) {
 		q->seed_given = true;
-		return opt_parse_value(&seed_option, arg, "vtax run", &q->seed, err);
+		return opt_parse_value(&seed_option, arg, NULL, &q->seed, err);
 	} else
 		return take_scalar(q, f->name, arg, err);
 	return 0;
