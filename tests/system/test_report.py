@@ -60,7 +60,7 @@ def test_the_schema_can_fail(report, validator):
 
 def test_json_keeps_the_contract(report):
     data = report.json
-    assert list(data) == ["schema", "campaign", "results", "trials", "fingerprint"]
+    assert list(data)[:3] == ["schema", "campaign", "results"] and {"trials", "fingerprint"} <= set(data)
     assert data["schema"] == "vtax.report/1"
     assert data["campaign"]["suite"] == "quick" and data["campaign"]["seed"] == 11
     assert data["campaign"]["complete"] is True
