@@ -250,7 +250,7 @@ KILLED = ["native", "oci:runtime=crun,net=nat", "oci:runtime=runc,net=macvlan", 
 KILLS = int(os.environ.get("VTAX_KILLS", len(KILLED)))
 
 
-@pytest.mark.parametrize("technique", [f"{KILLED[i % len(KILLED)]},label=k{i}" if i >= len(KILLED) else KILLED[i]
+@pytest.mark.parametrize("technique", [pytest.param(KILLED[i % len(KILLED)], id=f"{KILLED[i % len(KILLED)]}-{i}")
                                        for i in range(KILLS)])
 def test_kill_leaves_nothing_after_clean(vtax, host_state, request, need, technique):
     """
