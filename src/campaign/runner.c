@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Running a campaign: set up, rounds of blocks, tear down. A trial that fails is a row with a reason, not the
- * end of the campaign; only what makes every further trial meaningless ends it (the store cannot be written,
- * the testbed is gone, the user said stop).
+ * Running a campaign: rounds of blocks between set-up and tear-down (setup.c). A trial that fails is a row with a
+ * reason, not the end of the campaign; only what makes every further trial meaningless ends it (the store cannot
+ * be written, the testbed is gone, the user said stop).
  */
-#include "campaign/campaign.h"
-#include "campaign/gates.h"
 #include "campaign/record.h"
+#include "campaign/run.h"
 #include "campaign/schedule.h"
 
 #include "base/cleanup.h"
@@ -18,39 +17,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
-
-struct run {
-	struct campaign *c;
-	const struct campaign_events *events;
-	struct gate_limits gates;
-	const volatile int *cancel;
-	struct vt_err *err;
-	unsigned char *done; /* by record_index() */
-	double *primary;     /* likewise; NaN where missing or invalid */
-	bool *prepared, *described; /* by technique */
-	uint64_t started_ns, trials_ns; /* trials_ns: spent in this run's trials */
-	double measuring_s;
-	unsigned trials; /* of this run */
-	unsigned rounds; /* planned, as known so far */
-	bool interrupted;
-};
-
-static void stage(const struct run *run, const char *what)
-{
-	if (run->events->stage)
-		run->events->stage(run->events->arg, what);
-}
-
-static void warn(const struct run *run, const char *text)
-{
-	if (run->events->warn)
-		run->events->warn(run->events->arg, text);
-}
-
-static bool cancelled(const struct run *run)
-{
-	return run->cancel && *run->cancel;
-}
 
 static size_t cells_that_run(const struct campaign *c)
 {
@@ -200,12 +166,6 @@ static void tell_end(const struct run *run, unsigned round, unsigned w, unsigned
 	run->events->trial_end(run->events->arg, &s);
 }
 
-/* Is the failure one that all further trials would share? */
-static bool is_fatal(int code)
-{
-	return code == -ENOSPC || code == -EROFS;
-}
-
 static int one_trial(struct run *run, unsigned round, unsigned position, unsigned w, unsigned t)
 {
 	struct campaign *c = run->c;
@@ -318,48 +278,6 @@ static int rounds(struct run *run)
 	return 0;
 }
 
-static bool wanted(const struct campaign *c, size_t t)
-{
-	for (size_t w = 0; w < c->nworkloads; w++)
-		if (!c->cells[w * c->ntechniques + t].not_run)
-			return true;
-	return false;
-}
-
-/* A technique that cannot be prepared does not run, and says why; without the baseline there is no campaign. */
-static int prepare_techniques(struct run *run)
-{
-	struct campaign *c = run->c;
-
-	for (size_t t = 0; t < c->ntechniques; t++) {
-		_cleanup_free_ char *what = xasprintf("preparing %s", c->techniques[t].label);
-		struct vt_err why = { 0 };
-		int r;
-
-		if (cancelled(run))
-			return -EINTR;
-		if (!wanted(c, t))
-			continue;
-		stage(run, what);
-		r = technique_prepare(&c->techniques[t], &c->testbed, &c->payload, &why);
-		if (r == 0) {
-			run->prepared[t] = true;
-			continue;
-		}
-		if (t == c->baseline || is_fatal(r)) {
-			*run->err = why;
-			return r;
-		}
-		vt_err_sanitize(&why);
-		for (size_t w = 0; w < c->nworkloads; w++)
-			if (!c->cells[w * c->ntechniques + t].not_run)
-				c->cells[w * c->ntechniques + t].not_run = xstrdup(why.msg);
-		_cleanup_free_ char *text = xasprintf("%s does not run: %s", c->techniques[t].label, why.msg);
-		warn(run, text);
-	}
-	return 0;
-}
-
 static void replay(struct campaign *c, unsigned block_, unsigned w, unsigned t, double primary, void *arg)
 {
 	struct run *run = arg;
@@ -372,52 +290,6 @@ static void replay(struct campaign *c, unsigned block_, unsigned w, unsigned t, 
 		cell->invalid++;
 	else
 		cell->valid++;
-}
-
-static int set_up(struct run *run)
-{
-	static const char *const no_programs[] = { NULL };
-	struct campaign *c = run->c;
-	struct testbed_config config = { .pin = c->plan.pin, .steer = c->plan.steer, .offload = c->plan.offload, .mtu = c->plan.mtu };
-	int r;
-
-	r = journal_create(&c->journal, c->id, run->err);
-	if (r < 0)
-		return r;
-	stage(run, "building the payload");
-	r = payload_get(&c->payload, c->agent, no_programs, false, run->err);
-	if (r < 0)
-		return r;
-	stage(run, "making the testbed");
-	r = testbed_create(&c->testbed, c->id, &config, c->journal, run->err);
-	if (r < 0)
-		return r;
-	r = prepare_techniques(run);
-	if (r < 0)
-		return r;
-	return record_plan(c, run->err);
-}
-
-static int tear_down(struct run *run)
-{
-	struct campaign *c = run->c;
-	struct vt_err why = { 0 };
-	int r = 0;
-
-	for (size_t t = c->ntechniques; t-- > 0;)
-		if (run->prepared[t])
-			technique_finish(&c->techniques[t], &c->testbed);
-	testbed_release(&c->testbed);
-	if (c->journal) {
-		r = journal_finish(c->journal, &why);
-		c->journal = NULL;
-	}
-	if (r < 0) {
-		_cleanup_free_ char *text = xasprintf("not everything could be undone: %s ('vtax clean' tries again)",
-			why.msg);
-		warn(run, text);
-	}
-	return r;
 }
 
 /* "20261120-050911-3f2a": sorts by time, and short enough for names of namespaces and cgroups. */
@@ -433,18 +305,6 @@ static void make_id(char *id, size_t size)
 	if (getrandom(salt, sizeof salt, 0) != (ssize_t)sizeof salt)
 		salt[0] = (unsigned char)getpid();
 	snprintf(id, size, "%s-%02x%02x", stamp, salt[0], salt[1]);
-}
-
-/* What a killed run left would be in our way; what cannot be undone is said, and the run may still work. */
-static void undo_leftovers(struct run *run)
-{
-	struct journal_clean done = { 0 };
-	struct vt_err why = { 0 };
-
-	if (journal_clean(&done, 0, NULL, &why) < 0 || done.failed)
-		warn(run, why.msg);
-	else if (done.undone)
-		warn(run, "undid what a killed run had left behind");
 }
 
 static int open_store(struct run *run, const char *dir)
@@ -487,9 +347,11 @@ static int run_all(struct run *run)
 	r = record_replay(c, replay, run, run->err);
 	if (r < 0)
 		return r;
-	r = set_up(run);
-	if (r == 0)
+	r = run_set_up(run);
+	if (r == 0) {
+		run_warn_if_busy(run);
 		r = rounds(run);
+	}
 	return r;
 }
 
@@ -517,13 +379,13 @@ int campaign_run(struct campaign *c, const char *dir, const struct campaign_even
 		free(run.described);
 		return vt_fail(err, -EPERM, "vtax must be root to make network namespaces and cgroups: try 'sudo vtax run'");
 	}
-	undo_leftovers(&run);
+	run_undo_leftovers(&run);
 	r = open_store(&run, dir);
 	if (r == 0)
 		r = run_all(&run);
 	if (r == -EINTR || (r < 0 && cancelled(&run)))
 		r = vt_fail(run.err, -EINTR, "interrupted");
-	undone = tear_down(&run);
+	undone = run_tear_down(&run);
 	if (c->store) {
 		if (c->next_sequence > 0 && save_progress(&run, r == 0) < 0 && r == 0)
 			r = run.err->code;
