@@ -101,7 +101,8 @@ static int unknown_flag(const struct verb *v, const char *word)
 	char name[64];
 	size_t n = 0;
 
-	snprintf(name, sizeof name, "%.*s", (int)strcspn(word, "="), word);
+	snprintf(name, sizeof name, "%s", word);
+	name[strcspn(name, "=")] = '\0';
 	if (strncmp(word, "--", 2) != 0)
 		return verb_usage(v, "no such flag '%s'", name);
 	for (const struct flag *f = v->flags; f && f->name && n < MAX_FLAGS; f++)

@@ -365,8 +365,8 @@ def test_gates_and_their_bounds():
             gates |= set(re.findall(r'trial_gate\(r, "([\w-]+)"', read(path)))
     section = read(DOCS / "method.md").partition("## Gates")[2].partition("\n## ")[0]
     assert gates == set(re.findall(r"^\| `([\w-]+)` ", section, re.M))
-    limits = re.search(r"gate_limits_default = \{([^}]*)\}", read(ROOT / "src/campaign/gates.c"))[1]
-    bounds = [float(n) for n in re.findall(r"= ([\d.]+)", limits)]
+    bounds = [float(n) for n in re.findall(r"\.max_\w+ = ([\d.]+)", read(ROOT / "src/campaign/plan.c"))]
+    bounds += [float(n) for n in re.findall(r"#define \w+_LIMIT ([\d.]+)", read(ROOT / "src/campaign/gates.c"))]
     bounds += [float(n) for n in re.findall(r"#define NETPERF_LOSS_\w+ (\S+)", read(ROOT / "src/workload/netperf.h"))]
     assert len(bounds) == 5
     for bound in bounds:
