@@ -190,6 +190,7 @@ void campaign_release(struct campaign *c)
 	free(c->agent);
 	free(c->dir);
 	plan_release(&c->plan);
+	store_close(c->store);
 	*c = (struct campaign){ 0 };
 }
 
