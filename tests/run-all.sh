@@ -68,22 +68,22 @@ fuzz() {
 	count $ok $bad 0
 }
 
+# system_tests TITLE BUILD [FILE...]: those files of tests/system, or all of them
 system_tests() {
-	local status=0 counts
-	local -a tests=("$top"/tests/system/test_*.py)
+	local title=$1 build=$2 status=0 counts
+	local -a tests
 
-	if [[ ! -e ${tests[0]} ]]; then
-		say "system tests: there are none"
-		return
-	fi
-	say "system tests: real campaigns with build/vtax"
-	if [[ ! -x $top/build/vtax || ! -x $top/build/vtax-agent ]]; then
-		say "  FAILED: build/vtax or build/vtax-agent is not there"
+	shift 2
+	tests=("${@/#/$top/tests/system/}")
+	((${#tests[@]})) || tests=("$top/tests/system")
+	say "$title"
+	if [[ ! -x $top/$build/vtax || ! -x $top/$build/vtax-agent ]]; then
+		say "  FAILED: $build/vtax or $build/vtax-agent is not there"
 		count 0 1 0
 		return
 	fi
-	timeout --kill-after=30 $system_seconds /usr/bin/python3 -m pytest -p no:cacheprovider -ra --color=no \
-		--rootdir="$top" "$top/tests/system" 2>&1 8>&- 9>&- </dev/null | tee "$log" >&2 || status=${PIPESTATUS[0]}
+	VTAX_BUILD=$top/$build timeout --kill-after=30 $system_seconds /usr/bin/python3 -m pytest -p no:cacheprovider -ra --color=no \
+		--rootdir="$top" "${tests[@]}" 2>&1 8>&- 9>&- </dev/null | tee "$log" >&2 || status=${PIPESTATUS[0]}
 	counts=$(/usr/bin/python3 "$top/tests/tally.py" pytest "$log" "$status")
 	# shellcheck disable=SC2086 # three numbers
 	count $counts
@@ -94,10 +94,13 @@ run_all() {
 
 	step "style, and unit tests with gcc" build ''
 	CC=clang step "unit tests with clang" build-clang '' --no-suite style
-	ASAN_OPTIONS=abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-		step "unit tests with ASan and UBSan" build-asan '-Db_sanitize=address,undefined' --no-suite style
+	export ASAN_OPTIONS=abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
+	step "unit tests with ASan and UBSan" build-asan '-Db_sanitize=address,undefined' --no-suite style
+	system_tests "bad input and reports, with ASan and UBSan in the controller" build-asan test_cli.py test_bad_input.py \
+		test_report.py
+	unset ASAN_OPTIONS UBSAN_OPTIONS
 	fuzz
-	system_tests
+	system_tests "system tests: real campaigns" build
 	say "took $(((SECONDS - began) / 60)) min $(((SECONDS - began) % 60)) s"
 	echo "$passed passed, $failed failed, $skipped skipped"
 	((failed == 0))
