@@ -88,7 +88,7 @@ static enum proto_step parse(struct proto_state *st, const struct proto_pool *po
 	*used = 0;
 	if (st->phase == HEAD) {
 		if (len < HEAD_BYTES)
-			return PROTO_MORE;
+			return data[0] == 0x81 ? PROTO_MORE : PROTO_BAD;
 		if (read_head(st, pool, rq, data) == PROTO_BAD)
 			return PROTO_BAD;
 		*used = HEAD_BYTES;
