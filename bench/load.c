@@ -24,8 +24,9 @@ struct options {
 	int cpus[LIST_MAX];
 };
 
-enum opt { CONNECTIONS = 256, DEPTH, THREADS, RATE, ARRIVALS, OWN, DURATION, WARMUP, TIMEOUT, LOCAL, CPU, PER_REQUEST,
-	ABORT, POPULATE, RESP3, UPDATE, RECORDS, KEY_BYTES, VALUE_BYTES, ETC, ZIPF, PATH, CLOSE, BODY, REQUESTS, SEED };
+enum opt { CONNECTIONS = 256, DEPTH, THREADS, RATE, ARRIVALS, OWN, DURATION, WARMUP, TIMEOUT, SPIN, LOCAL,
+	CPU, PER_REQUEST, ABORT, POPULATE, RESP3, UPDATE, RECORDS, KEY_BYTES, VALUE_BYTES, ETC, ZIPF, PATH,
+	CLOSE, BODY, REQUESTS, SEED };
 
 static const struct option known[] = {
 	{ "connections", 1, NULL, CONNECTIONS },
@@ -37,6 +38,7 @@ static const struct option known[] = {
 	{ "duration", 1, NULL, DURATION },
 	{ "warmup", 1, NULL, WARMUP },
 	{ "timeout", 1, NULL, TIMEOUT },
+	{ "spin", 1, NULL, SPIN },
 	{ "local", 1, NULL, LOCAL },
 	{ "cpu", 1, NULL, CPU },
 	{ "per-request", 0, NULL, PER_REQUEST },
@@ -70,7 +72,9 @@ static uint64_t seconds(const char *s)
 
 static enum gen_arrivals arrivals(const char *s)
 {
-	return strcmp(s, "constant") == 0 ? GEN_CONSTANT : strcmp(s, "gpareto") == 0 ? GEN_GPARETO : GEN_EXPONENTIAL;
+	if (strcmp(s, "constant") == 0)
+		return GEN_CONSTANT;
+	return strcmp(s, "gpareto") == 0 ? GEN_GPARETO : GEN_EXPONENTIAL;
 }
 
 static int set_engine(struct options *o, int opt, const char *v, struct vt_err *err)
@@ -102,6 +106,9 @@ static int set_engine(struct options *o, int opt, const char *v, struct vt_err *
 		return 0;
 	case TIMEOUT:
 		k->timeout_ns = seconds(v);
+		return 0;
+	case SPIN:
+		k->spin_max_ns = seconds(v);
 		return 0;
 	case LOCAL:
 		if (k->nlocal == LIST_MAX)
@@ -201,28 +208,52 @@ static double cpu_ns(void)
 	       1e3 * (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
 }
 
+static void number_of(const char *prefix, const char *name, double v)
+{
+	printf(",\"%s%s\":%.0f", prefix, name, v);
+}
+
 static void print_hist(const char *name, const struct hist *h)
 {
 	if (h->n == 0)
 		return;
-	printf(",\"%s_p50_ns\":%.0f,\"%s_p99_ns\":%.0f,\"%s_p99_9_ns\":%.0f,\"%s_max_ns\":%.0f,\"%s_mean_ns\":%.0f", name,
-		hist_quantile(h, .5), name, hist_quantile(h, .99), name, hist_quantile(h, .999), name,
-		hist_quantile(h, 1), name, hist_mean(h));
+	number_of(name, "_p50_ns", hist_quantile(h, .5));
+	number_of(name, "_p99_ns", hist_quantile(h, .99));
+	number_of(name, "_p99_9_ns", hist_quantile(h, .999));
+	number_of(name, "_max_ns", hist_quantile(h, 1));
+	number_of(name, "_mean_ns", hist_mean(h));
 }
 
+static void print_counts(const struct engine_counts *n)
+{
+	const struct {
+		const char *name;
+		uint64_t v;
+	} row[] = {
+		{ "ok", n->ok },	   { "miss", n->miss },	      { "errors", engine_errors(n) },
+		{ "wrong", n->wrong },	   { "short", n->short_ },    { "late", n->late },
+		{ "lost", n->lost },	   { "extra", n->extra },     { "garbage", n->garbage },
+		{ "refused", n->refused }, { "reset", n->reset },     { "closed", n->closed },
+		{ "no_port", n->no_port }, { "opened", n->opened },   { "resent", n->resent },
+		{ "bytes_in", n->bytes_in }, { "bytes_out", n->bytes_out },
+	};
+
+	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++)
+		number_of("", row[i].name, (double)row[i].v);
+}
+
+/* cpu_client: of the engine's threads in the measured time; cpu_process: of all there was, per answer. */
 static void print(const struct engine_config *k, const struct engine_result *r, double process_cpu_ns)
 {
-	const struct engine_counts *n = &r->counts;
+	double ok = (double)r->counts.ok;
 
-	printf("{\"protocol\":\"%s\",\"ok\":%lu,\"miss\":%lu,\"errors\":%lu,\"requests_per_s\":%.0f,\"offered_per_s\":%.0f,"
-	       "\"cpu_client_ns_per_op\":%.0f,\"cpu_process_ns_per_op\":%.0f,\"cpu_share\":%.2f",
-		k->proto->name, n->ok, n->miss, engine_errors(n), r->achieved_per_s, r->offered_per_s,
-		(double)r->cpu_ns / (double)n->ok, process_cpu_ns / (double)n->ok,
-		(double)r->cpu_ns / (double)r->elapsed_ns);
-	printf(",\"wrong\":%lu,\"short\":%lu,\"late\":%lu,\"lost\":%lu,\"extra\":%lu,\"garbage\":%lu,\"refused\":%lu,"
-	       "\"reset\":%lu,\"closed\":%lu,\"no_port\":%lu,\"opened\":%lu,\"resent\":%lu,\"backlog\":%lu",
-		n->wrong, n->short_, n->late, n->lost, n->extra, n->garbage, n->refused, n->reset, n->closed,
-		n->no_port, n->opened, n->resent, r->backlog);
+	printf("{\"protocol\":\"%s\"", k->proto->name);
+	print_counts(&r->counts);
+	number_of("", "requests_per_s", r->achieved_per_s);
+	number_of("", "offered_per_s", r->offered_per_s);
+	number_of("", "backlog", (double)r->backlog);
+	number_of("", "cpu_client_ns_per_op", ok > 0 ? (double)r->cpu_ns / ok : 0);
+	number_of("", "cpu_process_ns_per_op", ok > 0 ? process_cpu_ns / ok : 0);
 	print_hist("service", r->service);
 	if (k->arrivals != GEN_CLOSED) {
 		print_hist("response", r->response);
@@ -235,7 +266,7 @@ int main(int argc, char **argv)
 {
 	struct options o = {
 		.k = { .connections = 50, .duration_ns = 3 * NS_PER_S },
-		.p = { .requests = 16384, .body_bytes = PROTO_ANY, .seed = 1,
+		.p = { .requests = 4096, .body_bytes = PROTO_ANY, .seed = 1,
 			.records = { .n = 1000, .key_bytes = 16, .value_bytes = 3 } },
 	};
 	struct proto_pool pool = { .n = 0 };

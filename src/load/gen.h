@@ -5,9 +5,10 @@
  * Formulas (E ~ Exp(1), U uniform in (0, 1)):
  *	GEV(loc, s, k)     = loc + s·(E^−k − 1)/k
  *	GPareto(loc, s, k) = loc + s·(U^−k − 1)/k
- * ETC is the Facebook pool of Atikoglu et al. (SIGMETRICS 2012) as mutilate draws it. Sizes belong to a record,
- * not to a request: they are drawn from a generator that the record's number seeds. So a key always has the same
- * length, a value may be written by one client and checked by another, and nothing need be remembered.
+ * ETC is the Facebook pool of Atikoglu et al. (SIGMETRICS 2012) as mutilate draws it. Sizes belong to a
+ * record, not to a request: they are drawn from a generator that the record's number seeds. So a key always
+ * has the same length, a value may be written by one client and checked by another, and nothing need be
+ * remembered.
  */
 #ifndef VTAX_LOAD_GEN_H
 #define VTAX_LOAD_GEN_H
@@ -34,7 +35,8 @@ enum gen_sizes {
 
 struct gen_records {
 	enum gen_sizes sizes;
-	uint32_t key_bytes, value_bytes; /* GEN_SIZES_FIXED; a key has at least the digits of the last record */
+	/* GEN_SIZES_FIXED; a key has at least the digits of the last record */
+	uint32_t key_bytes, value_bytes;
 	uint64_t n;			 /* records are 0 … n − 1 */
 };
 
@@ -53,8 +55,8 @@ static inline uint8_t gen_value_byte(uint64_t record, uint64_t at)
 void gen_value(uint64_t record, uint8_t *out, size_t bytes);
 
 /*
- * Samples a piece of a value that begins at byte `at`: every GEN_SAMPLE bytes of the value and, when the piece is its
- * end, the last. Which bytes are looked at does not depend on how the value was cut.
+ * Samples a piece of a value that begins at byte `at`: every GEN_SAMPLE bytes of the value and, when the
+ * piece is its end, the last. Which bytes are looked at does not depend on how the value was cut.
  */
 #define GEN_SAMPLE 32
 static inline bool gen_value_sample(uint64_t record, uint64_t at, const uint8_t *piece, size_t n, bool end)

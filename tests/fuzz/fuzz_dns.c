@@ -15,8 +15,8 @@ static int datagram(const struct proto_pool *pool, const uint8_t *data, size_t s
 
 	if (size < 2)
 		return 0;
-	require(proto_dns.parse(&st, pool, &pool->requests[data[0] % pool->n], data + 1, size - 1, &used, &reply) ==
-		PROTO_DONE);
+	require(proto_dns.parse(&st, pool, &pool->requests[data[0] % pool->n], data + 1, size - 1, &used,
+			&reply) == PROTO_DONE);
 	require(used == size - 1);
 	return 0;
 }

@@ -7,7 +7,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct proto_options plain = { .requests = 1, .body_bytes = 5 };
-	static const struct proto_options conditional = { .requests = 1, .body_bytes = 5, .if_none_match = "\"1\"" };
+	static const struct proto_options conditional = { .requests = 1, .body_bytes = 5,
+		.if_none_match = "\"1\"" };
 	static struct proto_pool a, b;
 
 	if (size > 0 && data[0] & 0x80)

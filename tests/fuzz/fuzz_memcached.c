@@ -15,6 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct proto_pool text, binary;
 
 	if (size > 0 && data[0] & 0x80)
-		return fuzz_proto(&proto_memcached_binary, fuzz_pool(&proto_memcached_binary, &binary, &options), data, size);
+		return fuzz_proto(&proto_memcached_binary, fuzz_pool(&proto_memcached_binary, &binary,
+			&options), data, size);
 	return fuzz_proto(&proto_memcached, fuzz_pool(&proto_memcached, &text, &options), data, size);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the fuzzers of replies share. The first byte of an input chooses the request and the second where the stream
- * is cut; the rest is what the server sent, any number of replies. Whole and cut, the same must come of it, nothing
- * may be read twice, and no parser may keep more than the engine has room for without saying so.
+ * What the fuzzers of replies share. The first byte of an input chooses the request and the second where the
+ * stream is cut; the rest is what the server sent, any number of replies. Whole and cut, the same must come
+ * of it, nothing may be read twice, and no parser may keep more than the engine has room for without saying
+ * so.
  */
 #ifndef VTAX_TESTS_FUZZ_PROTO_H
 #define VTAX_TESTS_FUZZ_PROTO_H
@@ -69,7 +70,8 @@ static inline struct outcome replies_of(const struct proto *p, const struct prot
 	return o;
 }
 
-static inline int fuzz_proto(const struct proto *p, const struct proto_pool *pool, const uint8_t *data, size_t size)
+static inline int fuzz_proto(const struct proto *p, const struct proto_pool *pool, const uint8_t *data,
+	size_t size)
 {
 	const struct proto_request *rq;
 	struct outcome whole, cut;

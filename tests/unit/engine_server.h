@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A small server for the tests of the load engine: one thread, any of the protocols, and ways to misbehave. Values
- * are gen_value() of the key's number, VALUE_BYTES long. Whoever starts it stops it.
+ * A small server for the tests of the load engine: one thread, any of the protocols, and ways to misbehave.
+ * Values are gen_value() of the key's number, VALUE_BYTES long. Whoever starts it stops it.
  */
 #ifndef VTAX_TESTS_UNIT_ENGINE_SERVER_H
 #define VTAX_TESTS_UNIT_ENGINE_SERVER_H
@@ -165,14 +165,16 @@ static inline size_t http_answer(struct server *s, const uint8_t *in, size_t len
 		return 0;
 	if (s->how == CLOSE_THIRD && s->requests % 3 == 2)
 		close = true;
-	buf_printf(out, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n%s\r\nhello", close ? "Connection: close\r\n" : "");
+	buf_printf(out, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n%s\r\nhello", close ?
+		"Connection: close\r\n" : "");
 	return (size_t)(end - in) + 4;
 }
 
 /* The question back, with one empty answer counted: the client looks no further. */
 static inline size_t dns_answer(struct server *s, const uint8_t *in, size_t len, struct buf *out)
 {
-	size_t skip = s->type == SOCK_DGRAM ? 0 : 2, n = skip ? len < 2 ? SIZE_MAX : in[1] + 2u : len, start = out->len;
+	size_t skip = s->type == SOCK_DGRAM ? 0 : 2, n = skip ? len < 2 ? SIZE_MAX : in[1] + 2u : len,
+		start = out->len;
 
 	if (n > len)
 		return 0;
@@ -252,7 +254,10 @@ static inline bool reply(struct server *s, unsigned i, struct buf *out)
 		struct timeval limit = { .tv_sec = 1 };
 		char rest[256];
 
-		/* As real servers do: closing with requests unread would reset, and answers on their way be lost. */
+		/*
+		 * As real servers do: closing with requests unread would reset, and answers on their way be
+		 * lost.
+		 */
 		shutdown(fd, SHUT_WR);
 		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 		while (recv(fd, rest, sizeof rest, 0) > 0)
@@ -369,7 +374,8 @@ static inline int server_begin(struct server *s)
 
 	s->fd = socket(AF_INET, (s->type ? s->type : SOCK_STREAM) | SOCK_CLOEXEC, 0);
 	if (s->fd < 0 || bind(s->fd, (struct sockaddr *)&a, len) < 0 ||
-		(s->type != SOCK_DGRAM && listen(s->fd, 512) < 0) || getsockname(s->fd, (struct sockaddr *)&a, &len) < 0)
+		(s->type != SOCK_DGRAM && listen(s->fd, 512) < 0) || getsockname(s->fd,
+		(struct sockaddr *)&a, &len) < 0)
 		return -1;
 	s->port = ntohs(a.sin_port);
 	s->poll[0] = (struct pollfd){ .fd = s->fd, .events = POLLIN };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The load engine against a small server of each protocol, honest and not, over loopback. Counts are exact wherever
- * "every request once" is asked; where a schedule is involved, what is compared is arithmetic on the same clock,
- * and only one side of it can suffer from a busy machine.
+ * The load engine against a small server of each protocol, honest and not, over loopback. Counts are exact
+ * wherever "every request once" is asked; where a schedule is involved, what is compared is arithmetic on the
+ * same clock, and only one side of it can suffer from a busy machine.
  */
 #include "base/cleanup.h"
 #include "load/engine/engine.h"
@@ -31,7 +31,8 @@ static struct proto_options requests(uint32_t n)
 }
 
 /* Runs *k against *s (NULL: in process) with these requests. Fails the test when the engine cannot run. */
-static struct engine_result drive(const char *name, struct server *s, struct engine_config *k, const struct proto_options *o)
+static struct engine_result drive(const char *name, struct server *s, struct engine_config *k,
+	const struct proto_options *o)
 {
 	struct vt_err err = { .code = 0 };
 	struct engine_result r;
@@ -54,9 +55,11 @@ static struct engine_result drive(const char *name, struct server *s, struct eng
 }
 
 /* Every request of the pool once, and all answers right. */
-static void check_once(const char *name, struct server s, uint32_t connections, uint32_t depth, uint32_t threads)
+static void check_once(const char *name, struct server s, uint32_t connections, uint32_t depth,
+	uint32_t threads)
 {
-	struct engine_config k = { .connections = connections, .depth = depth, .threads = threads, .once = true };
+	struct engine_config k = { .connections = connections, .depth = depth, .threads = threads,
+		.once = true };
 	struct proto_options o = requests(1000);
 	struct engine_result r = drive(name, s.answer ? &s : NULL, &k, &o);
 
@@ -130,7 +133,8 @@ static void populate(void **state)
 static void small_pool(void **state)
 {
 	struct server s = { .answer = redis_answer };
-	struct engine_config k = { .connections = 2, .depth = 64, .duration_ns = 50 * NS_PER_MS, .tick_ns = 10 * NS_PER_MS };
+	struct engine_config k = { .connections = 2, .depth = 64, .duration_ns = 50 * NS_PER_MS,
+		.tick_ns = 10 * NS_PER_MS };
 	struct proto_options o = requests(3);
 	struct engine_result r = drive("redis", &s, &k, &o);
 
@@ -208,7 +212,8 @@ static void source_addresses(void **state)
 
 static struct engine_counts against(const char *name, struct server s, uint64_t timeout_ns)
 {
-	struct engine_config k = { .connections = 2, .duration_ns = 150 * NS_PER_MS, .timeout_ns = timeout_ns };
+	struct engine_config k = { .connections = 2, .duration_ns = 150 * NS_PER_MS,
+		.timeout_ns = timeout_ns };
 	struct proto_options o = requests(500);
 	struct engine_counts n;
 	struct engine_result r;
@@ -293,7 +298,8 @@ static void hostile_datagrams(void **state)
 static void offered_is_counted(void **state)
 {
 	struct server s = { .answer = redis_answer };
-	struct engine_config k = { .connections = 4, .threads = 2, .depth = 8, .arrivals = GEN_CONSTANT, .rate_per_s = 2000,
+	struct engine_config k = { .connections = 4, .threads = 2, .depth = 8, .arrivals = GEN_CONSTANT,
+		.rate_per_s = 2000,
 		.duration_ns = 200 * NS_PER_MS };
 	struct proto_options o = requests(500);
 
@@ -317,7 +323,8 @@ static void offered_is_counted(void **state)
 static void impossible_rate(void **state)
 {
 	struct server s = { .answer = redis_answer, .stall_at = 5, .stall_ns = NS_PER_S };
-	struct engine_config k = { .connections = 1, .arrivals = GEN_EXPONENTIAL, .rate_per_s = 1000, .timeout_ns = 2 * NS_PER_S,
+	struct engine_config k = { .connections = 1, .arrivals = GEN_EXPONENTIAL, .rate_per_s = 1000,
+		.timeout_ns = 2 * NS_PER_S,
 		.duration_ns = 300 * NS_PER_MS };
 	struct proto_options o = requests(500);
 	struct engine_result r = drive("redis", &s, &k, &o);
@@ -347,7 +354,8 @@ static uint64_t at_least(const struct hist *h, double ns)
 static void check_stall(uint32_t depth)
 {
 	struct server s = { .answer = redis_answer, .stall_at = 100, .stall_ns = 100 * NS_PER_MS };
-	struct engine_config k = { .connections = 1, .depth = depth, .arrivals = GEN_CONSTANT, .rate_per_s = 1000,
+	struct engine_config k = { .connections = 1, .depth = depth, .arrivals = GEN_CONSTANT,
+		.rate_per_s = 1000,
 		.duration_ns = 400 * NS_PER_MS };
 	struct proto_options o = requests(500);
 	struct engine_result r = drive("redis", &s, &k, &o);
@@ -361,7 +369,8 @@ static void check_stall(uint32_t depth)
 		if ((double)got < expected - 1)
 			fail_msg("%lu of %.0f responses are above %.0f ms: omitted", got, expected, t / 1e6);
 		if ((double)got > expected + 25)
-			print_message("%lu instead of %.0f above %.0f ms: a busy machine?\n", got, expected, t / 1e6);
+			print_message("%lu instead of %.0f above %.0f ms: a busy machine?\n", got, expected,
+				t / 1e6);
 	}
 	/* One request at a time: one service is slow, and a closed loop would have seen only that. */
 	if (depth == 1)
@@ -433,7 +442,8 @@ static void senseless(void **state)
 		assert_int_equal(try(bad[i], "redis", &err), -EINVAL);
 		assert_int_equal(err.kind, VT_ERR_USAGE);
 	}
-	assert_int_equal(try((struct engine_config){ .per_request = true, .duration_ns = 1 }, "dns", &err), -EINVAL);
+	assert_int_equal(try((struct engine_config){ .per_request = true, .duration_ns = 1 }, "dns", &err),
+		-EINVAL);
 }
 
 int main(void)

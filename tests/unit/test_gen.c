@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Sizes, popularity and gaps against their exact moments and quantiles. The draws are seeded, so a bound of some
- * standard errors either holds always or never.
+ * Sizes, popularity and gaps against their exact moments and quantiles. The draws are seeded, so a bound of
+ * some standard errors either holds always or never.
  */
 #include "load/gen.h"
 
@@ -73,7 +73,8 @@ static void quantiles(void **state)
 static void etc_sizes(void **state)
 {
 	const struct gen_records g = { .sizes = GEN_SIZES_ETC, .n = DRAWS };
-	static const double small[] = { .00536, .00047, .17820, .09239, .00018, .02740, .00065, .00606, .00023, .00837,
+	static const double small[] = { .00536, .00047, .17820, .09239, .00018, .02740, .00065, .00606,
+		.00023, .00837,
 		.00837, .08989, .00092, .00326, .01980 };
 	double keys = 0, values = 0;
 	size_t share[15] = { 0 };

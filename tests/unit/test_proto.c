@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Every protocol: the requests it renders, and replies judged the same wherever the stream was split. A case is a
- * reply and what must come of it; it is parsed whole, split at every byte, and byte by byte, in the way the engine
- * does it (what is not consumed is shown again).
+ * Every protocol: the requests it renders, and replies judged the same wherever the stream was split. A case
+ * is a reply and what must come of it; it is parsed whole, split at every byte, and byte by byte, in the way
+ * the engine does it (what is not consumed is shown again).
  */
 #include "base/cleanup.h"
 #include "load/proto/proto.h"
@@ -31,7 +31,8 @@ static void render(struct fixture *f, const char *name, const struct proto_optio
 }
 
 /* What comes of `reply`, cut at `first` and then into pieces of `step` bytes. */
-static int run(const struct fixture *f, const struct proto_request *rq, const uint8_t *reply, size_t len, size_t first,
+static int run(const struct fixture *f, const struct proto_request *rq, const uint8_t *reply, size_t len,
+	size_t first,
 	size_t step, size_t *consumed)
 {
 	struct proto_state st = { .phase = 0 };
@@ -58,12 +59,14 @@ static int run(const struct fixture *f, const struct proto_request *rq, const ui
 			return (int)out.verdict + (out.close ? DONE_CLOSE : 0);
 		assert_true(shown - at <= PROTO_CARRY_MAX);
 		if (shown == len)
-			return f->proto->eof && f->proto->eof(&st, rq, &out) ? (int)out.verdict + DONE_CLOSE : MORE;
+			return f->proto->eof && f->proto->eof(&st, rq, &out) ?
+				(int)out.verdict + DONE_CLOSE : MORE;
 		shown = shown + step < len ? shown + step : len;
 	}
 }
 
-static void check(const struct fixture *f, const struct proto_request *rq, const void *reply, size_t len, int want)
+static void check(const struct fixture *f, const struct proto_request *rq, const void *reply, size_t len,
+	int want)
 {
 	size_t whole = 0, consumed = 0;
 	int got = run(f, rq, reply, len, len, 1, &whole);
@@ -73,7 +76,8 @@ static void check(const struct fixture *f, const struct proto_request *rq, const
 	for (size_t cut = 1; cut < len; cut++) {
 		got = run(f, rq, reply, len, cut, len, &consumed);
 		if (got != want || (want < BAD && consumed != whole))
-			fail_msg("%s: cut at %zu gives %d instead of %d for '%.60s'", f->proto->name, cut, got, want,
+			fail_msg("%s: cut at %zu gives %d instead of %d for '%.60s'", f->proto->name, cut,
+				got, want,
 				(const char *)reply);
 	}
 	got = run(f, rq, reply, len, 1, 1, &consumed);
@@ -315,7 +319,8 @@ static void redis_greeting(void **state)
 	render(&f, "redis", &o);
 	assert_true(f.pool.cycle_bytes + f.pool.greeting.length == f.pool.bytes.len);
 	assert_memory_equal(proto_bytes(&f.pool, &f.pool.greeting), "*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n", 22);
-	check_text(&f, &f.pool.greeting, "%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:3\r\n", PROTO_OK);
+	check_text(&f, &f.pool.greeting, "%2\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:3\r\n",
+		PROTO_OK);
 	check_text(&f, &f.pool.greeting, "-NOPROTO unsupported protocol version\r\n", PROTO_WRONG);
 	proto_pool_release(&f.pool);
 }
@@ -331,7 +336,8 @@ static void redis_nests_deeply(void **state)
 	for (int i = 0; i < 10000; i++)
 		buf_puts(&b, "*1\r\n");
 	buf_puts(&b, ":1\r\n");
-	assert_int_equal(run(&f, &f.pool.requests[0], (uint8_t *)b.data, b.len, 1000, 777, &used), PROTO_WRONG);
+	assert_int_equal(run(&f, &f.pool.requests[0], (uint8_t *)b.data, b.len, 1000, 777, &used),
+		PROTO_WRONG);
 	assert_int_equal(used, b.len);
 	proto_pool_release(&f.pool);
 }
@@ -339,18 +345,21 @@ static void redis_nests_deeply(void **state)
 static void http_requests(void **state)
 {
 	static const char *const paths[] = { "/a", "/b", NULL }, *const bad[] = { "a b", NULL };
-	const struct proto_options o = { .requests = 3, .host = "h", .paths = paths, .close = true, .body_bytes = 5 };
+	const struct proto_options o = { .requests = 3, .host = "h", .paths = paths, .close = true,
+		.body_bytes = 5 };
 	const struct proto_options wrong = { .requests = 1, .paths = bad };
 	struct vt_err err = { .code = 0 };
 	struct fixture f;
 
 	render(&f, "http", &o);
 	assert_int_equal(f.pool.n, 4); /* whole rounds */
-	assert_request(&f, 1, "GET /b HTTP/1.1\r\nHost: h\r\nUser-Agent: vtax\r\nConnection: close\r\n\r\n");
+	assert_request(&f, 1, "GET /b HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
 	proto_pool_release(&f.pool);
 	assert_int_equal(proto_render(&proto_http, &f.pool, &wrong, &err), -EINVAL);
 	assert_non_null(strstr(err.msg, "'a b'"));
 }
+
+#define CHUNKED "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n"
 
 static void http_replies(void **state)
 {
@@ -359,7 +368,8 @@ static void http_replies(void **state)
 		int want;
 	} cases[] = {
 		{ "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", PROTO_OK },
-		{ "HTTP/1.1 200 OK\r\ncontent-length:5 \r\nConnection: close\r\n\r\nhello", DONE_CLOSE + PROTO_OK },
+		{ "HTTP/1.1 200 OK\r\ncontent-length:5 \r\nConnection: close\r\n\r\nhello",
+		DONE_CLOSE + PROTO_OK },
 		{ "HTTP/1.0 200 OK\r\nContent-Length: 5\r\n\r\nhello", DONE_CLOSE + PROTO_OK },
 		{ "HTTP/1.0 200 OK\r\nConnection: Keep-Alive\r\nContent-Length: 5\r\n\r\nhello", PROTO_OK },
 		{ "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello", DONE_CLOSE + PROTO_OK },
@@ -370,16 +380,18 @@ static void http_replies(void **state)
 		{ "HTTP/1.1 404 Not Found\r\nContent-Length: 3\r\n\r\nno!", PROTO_WRONG },
 		{ "HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n", PROTO_WRONG },
 		{ "HTTP/1.1 204 No Content\r\n\r\n", PROTO_WRONG },
-		{ "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", PROTO_OK },
-		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\n\r\n", PROTO_OK },
-		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nTrailer: t\r\n\r\n", PROTO_OK },
-		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 9\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+		{ "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+		PROTO_OK },
+		{ CHUNKED "\r\n2\r\nhe\r\n3;x=y\r\nllo\r\n0\r\n\r\n", PROTO_OK },
+		{ CHUNKED "\r\n5\r\nhello\r\n0\r\nTrailer: t\r\n\r\n", PROTO_OK },
+		{ CHUNKED "Content-Length: 9\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
 			PROTO_OK },
-		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhell\r\n0\r\n\r\n", PROTO_SHORT },
-		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhelloX\r\n0\r\n\r\n", BAD },
-		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", BAD },
-		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\r\n", BAD },
-		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffff\r\n", BAD },
+		{ CHUNKED "\r\n4\r\nhell\r\n0\r\n\r\n",
+		PROTO_SHORT },
+		{ CHUNKED "\r\n5\r\nhelloX\r\n0\r\n\r\n", BAD },
+		{ CHUNKED "\r\nxyz\r\n", BAD },
+		{ CHUNKED "\r\n\r\n", BAD },
+		{ CHUNKED "\r\nfffffffffffff\r\n", BAD },
 		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n", BAD },
 		{ "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello", BAD },
 		{ "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello", PROTO_OK },
@@ -408,7 +420,8 @@ static void http_conditional(void **state)
 	struct fixture f;
 
 	render(&f, "http", &o);
-	assert_non_null(strstr(buf_str(&f.pool.bytes), "If-Modified-Since: Fri, 20 Nov 2026 00:00:00 GMT\r\n"));
+	assert_non_null(strstr(buf_str(&f.pool.bytes),
+		"If-Modified-Since: Fri, 20 Nov 2026 00:00:00 GMT\r\n"));
 	check_text(&f, f.pool.requests, "HTTP/1.1 304 Not Modified\r\n\r\n", PROTO_OK);
 	check_text(&f, f.pool.requests, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", PROTO_OK);
 	check_text(&f, f.pool.requests, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhe", PROTO_SHORT);
@@ -428,7 +441,8 @@ static void http_head_without_end(void **state)
 	render(&f, "http", &o);
 	memset(head, 'x', sizeof head);
 	memcpy(head, "HTTP/1.1 200 OK\r\nX: ", 20);
-	assert_int_equal(f.proto->parse(&st, &f.pool, f.pool.requests, (uint8_t *)head, sizeof head, &used, &reply),
+	assert_int_equal(f.proto->parse(&st, &f.pool, f.pool.requests, (uint8_t *)head, sizeof head, &used,
+		&reply),
 		PROTO_MORE);
 	assert_int_equal(used, 0); /* the engine sees more than PROTO_CARRY_MAX left and gives up */
 	proto_pool_release(&f.pool);
@@ -437,7 +451,8 @@ static void http_head_without_end(void **state)
 static const char *const names[] = { "www.Example.test", "mail.example.test.", NULL };
 
 /* An answer to request i: header flags, answers, and the question as given. */
-static size_t dns_reply(const struct fixture *f, uint32_t i, uint8_t *out, uint8_t flags1, uint8_t flags2, uint8_t answers)
+static size_t dns_reply(const struct fixture *f, uint32_t i, uint8_t *out, uint8_t flags1, uint8_t flags2,
+	uint8_t answers)
 {
 	const struct proto_request *rq = &f->pool.requests[i];
 	size_t skip = f->proto->caps & PROTO_DATAGRAM ? 0 : 2, n = rq->length;
@@ -464,7 +479,8 @@ static int dns_packet(const struct fixture *f, const uint8_t *data, size_t len)
 
 	assert_non_null(copy);
 	memcpy(copy, data, len);
-	assert_int_equal(f->proto->parse(&st, &f->pool, f->pool.requests, copy, len, &used, &reply), PROTO_DONE);
+	assert_int_equal(f->proto->parse(&st, &f->pool, f->pool.requests, copy, len, &used, &reply),
+		PROTO_DONE);
 	assert_int_equal(used, len);
 	return (int)reply.verdict;
 }
@@ -549,7 +565,8 @@ static void dns_names(void **state)
 		assert_int_equal(proto_render(&proto_dns, &pool, &o, &err), -EINVAL);
 		assert_null(pool.requests);
 	}
-	assert_int_equal(proto_render(&proto_dns, &pool, &(struct proto_options){ .requests = 1 }, &err), -EINVAL);
+	assert_int_equal(proto_render(&proto_dns, &pool, &(struct proto_options){ .requests = 1 }, &err),
+		-EINVAL);
 }
 
 static void mixes(void **state)

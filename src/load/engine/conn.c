@@ -2,12 +2,12 @@
 /*
  * A connection: opened without blocking, bound to one of the source addresses, written to from the pool.
  *
- * A descriptor is added to epoll once, for reading and writing, edge-triggered: a full socket buffer then costs
- * no epoll_ctl() to wait for room and none to stop waiting.
+ * A descriptor is added to epoll once, for reading and writing, edge-triggered: a full socket buffer then
+ * costs no epoll_ctl() to wait for room and none to stop waiting.
  *
  * connect(2) on a short path has often succeeded by the time it returns EINPROGRESS: the handshake is done in
- * the same call, when the socket lock is released. So the request is written at once; while that works (and it is
- * given up for good after it failed often), a round of epoll per new connection is saved.
+ * the same call, when the socket lock is released. So the request is written at once; while that works (and
+ * it is given up for good after it failed often), a round of epoll per new connection is saved.
  *
  * Ports: the kernel chooses when connecting (IP_BIND_ADDRESS_NO_PORT), so that all of the range serves every
  * source address. Who closes first is left with TIME_WAIT: where the server says that it closes, it is waited
@@ -87,7 +87,8 @@ static int start_connect(struct engine_worker *w, struct conn *c)
 /* Descriptor, memory and permission trouble will not pass by itself. */
 static bool hopeless(int rc)
 {
-	return rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM || rc == -EACCES || rc == -EPERM || rc == -EINVAL ||
+	return rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM || rc == -EACCES || rc == -EPERM ||
+		rc == -EINVAL ||
 	       rc == -EAFNOSUPPORT;
 }
 
@@ -122,7 +123,8 @@ static void established(struct engine_worker *w, struct conn *c)
 	if (greeting->length) {
 		c->state = CONN_GREETING;
 		c->since_ns = w->now_ns;
-		if (send(c->fd, proto_bytes(w->pool, greeting), greeting->length, MSG_NOSIGNAL | MSG_DONTWAIT) !=
+		if (send(c->fd, proto_bytes(w->pool, greeting), greeting->length,
+			MSG_NOSIGNAL | MSG_DONTWAIT) !=
 			(ssize_t)greeting->length)
 			conn_break(w, c);
 	}
@@ -157,7 +159,7 @@ int conn_open(struct engine_worker *w, struct conn *c, uint64_t now)
 	c->state = CONN_CONNECTING;
 	if (rc == 0) {
 		established(w, c);
-	} else if (w->config->per_request && w->optimistic && c->unsent > 0) {
+	} else if (w->config->per_request && w->optimism > 0 && c->unsent > 0) {
 		conn_flush(w, c, now);
 		if (c->state == CONN_IDLE)
 			return -ECONNRESET;
@@ -251,12 +253,36 @@ void conn_issue(struct engine_worker *w, struct conn *c, uint64_t intended_ns, u
 	w->counts.sent++;
 }
 
+/* Closed loop: `n` requests, which are sent now. */
+void conn_issue_now(struct engine_worker *w, struct conn *c, uint32_t n)
+{
+	const struct proto_request *rq = w->pool->requests;
+	uint32_t cursor = c->cursor, tail = c->tail, last = w->pool->n;
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct slot *s = conn_slot(w, c, tail++);
+
+		s->intended_ns = s->sent_ns = w->now_ns;
+		s->request = cursor;
+		s->state = SLOT_WAITING;
+		bytes += rq[cursor].length;
+		if (++cursor == last)
+			cursor = 0;
+	}
+	c->unstamped = c->tail = tail;
+	c->cursor = cursor;
+	c->inflight += n;
+	c->unsent += bytes;
+	w->counts.sent += n;
+}
+
 /* Nothing could be written: no room, not connected yet, or broken. */
 static void not_written(struct engine_worker *w, struct conn *c, int error)
 {
 	if (error == EAGAIN || error == EINPROGRESS || error == ENOTCONN) {
 		if (c->state == CONN_CONNECTING)
-			w->optimistic = false;
+			w->optimism--;
 		return;
 	}
 	if (c->state == CONN_CONNECTING)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Makes the workers, opens the gate for all at one instant, sleeps while they measure, adds up what they found.
+ * Makes the workers, opens the gate for all at one instant, sleeps while they measure, adds up what they
+ * found.
  */
 #include "load/engine/engine.h"
 #include "load/engine/worker.h"
@@ -16,6 +17,7 @@
 #define LOOK_NS (50 * NS_PER_MS)
 #define GATE_NS (2 * NS_PER_MS) /* from the opening of the gate to the start */
 #define FILES_SPARE 64
+#define OPTIMISM 32
 #define LATE_SLOTS 64 /* datagrams: so many timeouts later an answer is still known as late */
 
 static int check(struct engine_config *k, struct vt_err *err)
@@ -28,14 +30,20 @@ static int check(struct engine_config *k, struct vt_err *err)
 	k->timeout_ns = k->timeout_ns ? k->timeout_ns : TIMEOUT_NS;
 	k->spin_max_ns = k->spin_max_ns ? k->spin_max_ns : SPIN_MAX_NS;
 	if (k->connections > ENGINE_CONNECTIONS_MAX)
-		return vt_usage(err, "%u connections are too many, at most %d", k->connections, ENGINE_CONNECTIONS_MAX);
+		return vt_usage(err, "%u connections are too many, at most %d", k->connections,
+			ENGINE_CONNECTIONS_MAX);
 	if (k->threads > ENGINE_THREADS_MAX || k->threads > k->connections)
-		return vt_usage(err, "%u threads for %u connections: at most one for each, and %d in all", k->threads,
-			k->connections, ENGINE_THREADS_MAX);
+		return vt_usage(err, "%u threads for %u connections: at most one for each, and %d in all",
+			k->threads, k->connections, ENGINE_THREADS_MAX);
 	if (k->depth > ENGINE_DEPTH_MAX || k->depth > k->pool->n * 64ull)
 		return vt_usage(err, "a depth of %u is too much, at most %d", k->depth, ENGINE_DEPTH_MAX);
 	if (k->depth > 1 && (!(caps & PROTO_PIPELINE) || k->per_request))
-		return vt_usage(err, "a depth of %u is not possible: one request at a time on a connection", k->depth);
+		return vt_usage(err, "a depth of %u is not possible: one request at a time on a connection",
+			k->depth);
+	for (uint32_t i = 0; caps & PROTO_DATAGRAM && i < k->pool->n; i++)
+		if (k->pool->requests[i].length > DATAGRAM_BYTES)
+			return vt_usage(err, "a datagram of %u bytes is too long, at most %d",
+				k->pool->requests[i].length, DATAGRAM_BYTES);
 	if (k->per_request && !(caps & PROTO_PER_REQUEST))
 		return vt_usage(err, "%s has no use for a new connection per request", k->proto->name);
 	if (k->per_request && k->pool->greeting.length)
@@ -53,8 +61,8 @@ static int check(struct engine_config *k, struct vt_err *err)
 
 static int raise_files(const struct engine_config *k, struct vt_err *err)
 {
-	uint64_t need = (uint64_t)k->connections * (k->proto->caps & PROTO_IN_PROCESS ? 2 : 1) + 2 * k->threads +
-			FILES_SPARE;
+	uint64_t each = k->proto->caps & PROTO_IN_PROCESS ? 2 : 1;
+	uint64_t need = each * k->connections + 2 * k->threads + FILES_SPARE;
 	struct rlimit r;
 
 	if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur >= need)
@@ -64,7 +72,8 @@ static int raise_files(const struct engine_config *k, struct vt_err *err)
 		r.rlim_max = need; /* root may */
 	if (setrlimit(RLIMIT_NOFILE, &r) < 0)
 		return vt_fail(err, -EMFILE,
-			"%u connections need %llu open files, more than this process may have: raise 'ulimit -n'",
+			"%u connections need %llu open files, more than this process may have: "
+			"raise 'ulimit -n'",
 			k->connections, (unsigned long long)need);
 	return 0;
 }
@@ -81,7 +90,8 @@ static uint32_t power_of_two(uint32_t n)
 /* Never written beforehand: a carry is touched only by a connection whose answer came in pieces. */
 static uint8_t *lazy_memory(size_t bytes)
 {
-	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 }
@@ -158,7 +168,7 @@ static int make_worker(struct engine *e, unsigned i, struct vt_err *err)
 	w->engine = e;
 	w->index = i;
 	w->open_loop = k->arrivals != GEN_CLOSED;
-	w->optimistic = true;
+	w->optimism = OPTIMISM;
 	w->first = (uint32_t)((uint64_t)k->connections * i / k->threads);
 	w->nconns = (uint32_t)((uint64_t)k->connections * (i + 1) / k->threads) - w->first;
 	w->ring = power_of_two(k->depth * slack);

@@ -3,25 +3,26 @@
  * The load engine: sends what a protocol has rendered ahead to a server and measures when answers come.
  *
  * Threads share nothing. Each has its own connections, epoll (edge-triggered), buffers, random numbers and
- * histograms; they meet at the beginning and at the end. On the measured path there is no allocation, lock, log
- * or shared atomic.
+ * histograms; they meet at the beginning and at the end. On the measured path there is no allocation, lock,
+ * log or shared atomic.
  *
- * Closed loop: every connection keeps `depth` requests in flight. Open loop: requests have *intended* times from
- * a schedule that does not wait for the server. A request whose time has come while no connection has room
- * keeps its intended time and is sent as soon as there is room. Of each answer three times are known:
+ * Closed loop: every connection keeps `depth` requests in flight. Open loop: requests have *intended* times
+ * from a schedule that does not wait for the server. A request whose time has come while no connection has
+ * room keeps its intended time and is sent as soon as there is room. Of each answer three times are known:
  *	response      intended → answered	what a user would see; no coordinated omission
  *	service       sent → answered		what the server and the path took
  *	schedule lag  could be sent → sent	what this client took: its own lateness, not the server's
- * where "could be sent" is the intended time or, when no connection had room, the moment that room was made. With a
- * new connection per request, "sent" is the moment before socket(2). In a closed loop, response is service.
+ * where "could be sent" is the intended time or, when no connection had room, the moment that room was made.
+ * With a new connection per request, "sent" is the moment before socket(2). In a closed loop, response is
+ * service.
  *
- * Clock reads: one per read of a socket. It is the time at which all answers in that piece came, and at which the
- * requests sent in reply were sent: it is early for those by the time it takes to parse (some 50 ns each). Open
- * loop: one more per write. A stamp shared by a whole round of epoll would be wrong by a system call per
- * connection, some µs each, which is why it is not done.
+ * Clock reads: one per read of a socket. It is the time at which all answers in that piece came, and at which
+ * the requests sent in reply were sent: it is early for those by the time it takes to parse (some 50 ns
+ * each). Open loop: one more per write. A stamp shared by a whole round of epoll would be wrong by a system
+ * call per connection, some µs each, which is why it is not done.
  *
- * What counts: closed loop, answers that come in the measured time; open loop, requests whose intended time is in
- * it. After its end, answers to those are waited for up to the timeout.
+ * What counts: closed loop, answers that come in the measured time; open loop, requests whose intended time
+ * is in it. After its end, answers to those are waited for up to the timeout.
  */
 #ifndef VTAX_LOAD_ENGINE_ENGINE_H
 #define VTAX_LOAD_ENGINE_ENGINE_H
@@ -45,10 +46,13 @@ struct engine_config {
 	uint32_t depth;			/* in flight on a connection; 0 is 1 */
 	enum gen_arrivals arrivals;
 	double rate_per_s;		/* open loop, of all threads */
-	bool per_connection_arrivals;	/* each connection has a schedule of its own (mutilate), not each thread */
-	bool per_request;		/* a new connection for each request; `connections` is how many at once */
+	/* each connection has a schedule of its own (mutilate), not each thread */
+	bool per_connection_arrivals;
+	/* a new connection for each request; `connections` is how many at once */
+	bool per_request;
 	bool abort_close;		/* close by RST where the client is first: no TIME_WAIT */
-	bool once;			/* every request of the pool once, however long it takes; closed loop */
+	/* every request of the pool once, however long it takes; closed loop */
+	bool once;
 	uint64_t warmup_ns, duration_ns;
 	uint64_t ramp_ns;		/* connections are opened spread over it */
 	uint64_t timeout_ns;		/* an answer that takes longer is late or lost; 0: 5 s */
@@ -73,7 +77,8 @@ struct engine_counts {
 	uint64_t lost;		/* never answered */
 	uint64_t extra;		/* answers to nothing, or a second time */
 	uint64_t garbage;	/* not the protocol; the connection was closed */
-	uint64_t refused, reset, closed; /* connections: refused or timed out; broken; closed by the server unasked */
+	/* connections: refused or timed out; broken; closed by the server unasked */
+	uint64_t refused, reset, closed;
 	uint64_t no_port;	/* times no local port was free */
 	uint64_t opened;	/* connections made */
 	uint64_t resent;	/* requests sent again because the server announced its close before them */
@@ -99,14 +104,15 @@ struct engine_result {
 	uint64_t cpu_ns;	/* of all threads */
 	uint64_t tick_ns;
 	double *rate;		/* per tick, answers per second */
-	double *behind_ns;	/* per tick, open loop: how far the schedule was behind at its end, worst thread */
+	/* per tick, open loop: how far the schedule was behind at its end, worst thread */
+	double *behind_ns;
 	uint32_t ticks;
 };
 
 /*
- * Runs it. -ECONNREFUSED and others when the connections cannot be made, -EINTR when cancelled, -EMFILE when the
- * limit of open files is too low and cannot be raised. A server that fails later is counted, not an error.
- * The result is the caller's, to be released; it is empty after a failure.
+ * Runs it. -ECONNREFUSED and others when the connections cannot be made, -EINTR when cancelled, -EMFILE when
+ * the limit of open files is too low and cannot be raised. A server that fails later is counted, not an
+ * error. The result is the caller's, to be released; it is empty after a failure.
  */
 int engine_run(const struct engine_config *config, struct engine_result *r, struct vt_err *err);
 void engine_result_release(struct engine_result *r);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Intended times. Either the thread has one schedule and hands each request to the connection that has waited
- * longest for one, or every connection has its own schedule (a heap of them), as in mutilate. Times are drawn when
- * they are needed: a schedule that is behind simply has a next time in the past, so a backlog of any length takes
- * no memory and loses no arrival.
+ * longest for one, or every connection has its own schedule (a heap of them), as in mutilate. Times are drawn
+ * when they are needed: a schedule that is behind simply has a next time in the past, so a backlog of any
+ * length takes no memory and loses no arrival.
  *
- * Waiting is hybrid. A timer wakes a thread late by tens of µs, so it is set early by as much as it was late
- * of late, and the rest is spent polling epoll, which picks up answers meanwhile. Rates whose gaps are shorter than
+ * Waiting is hybrid. A timer wakes a thread late by tens of µs, so it is set early by what it has been late,
+ * and the rest is spent polling epoll, which picks up answers meanwhile. Rates whose gaps are shorter than
  * that poll all the time: one core is the price of sending within a few µs.
  */
 #include "load/engine/worker.h"
@@ -15,7 +15,8 @@
 #include <errno.h>
 
 #define SPIN_MIN_NS UINT64_C(3000)
-#define SPIN_START_NS UINT64_C(50000)
+#define SPIN_START_NS UINT64_C(20000)
+#define SPIN_STEP_NS UINT64_C(50)
 
 static void set_due(struct engine_worker *w)
 {
@@ -108,7 +109,9 @@ void pace_begin(struct engine_worker *w, uint64_t start_ns)
 	if (s->heap)
 		for (uint32_t i = 0; i < w->nconns; i++)
 			heap_push(s, (struct due){
-				.at_ns = (double)start_ns + first_gap(w, w->first + i, k->connections), .conn = i });
+				.at_ns = (double)start_ns + first_gap(w, w->first + i, k->connections),
+				.conn = i,
+			});
 	else
 		s->next_ns = (double)start_ns + first_gap(w, w->index, k->threads);
 	set_due(w);
@@ -227,16 +230,18 @@ void pace_send_due(struct engine_worker *w, uint64_t now)
 	w->ndirty = 0;
 }
 
-/* A timer that was late by `late`: set the next one earlier; forget slowly. */
+/*
+ * How late timers wake us, as a running 97 % quantile: a rare long delay (another task had the CPU) must not
+ * make us spin for it ever after.
+ */
 static void calibrate(struct engine_worker *w, uint64_t late)
 {
 	struct worker_schedule *s = &w->schedule;
-	uint64_t want = late + late / 4 + SPIN_MIN_NS;
 
-	if (want > s->spin_ns)
-		s->spin_ns = want;
-	else
-		s->spin_ns -= (s->spin_ns - want) / 64;
+	if (late + SPIN_MIN_NS > s->spin_ns)
+		s->spin_ns += 32 * SPIN_STEP_NS;
+	else if (s->spin_ns > SPIN_MIN_NS)
+		s->spin_ns -= SPIN_STEP_NS;
 	if (s->spin_ns > w->config->spin_max_ns)
 		s->spin_ns = w->config->spin_max_ns;
 }

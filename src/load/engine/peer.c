@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The other end of protocols that need no server: sends back what it gets. One thread per thread of the engine.
+ * The other end of protocols that need no server: sends back what it gets. One thread per thread of the
+ * engine.
  */
 #include "load/engine/worker.h"
 

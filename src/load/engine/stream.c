@@ -2,8 +2,8 @@
 /*
  * Answers of a stream: read into the thread's one buffer, cut by the protocol, matched to slots.
  *
- * A read that does not fill the buffer has emptied the socket; the next edge tells of more. That saves the second
- * read of "until EAGAIN". Only after a hang-up is it read on, to the end.
+ * A read that does not fill the buffer has emptied the socket; the next edge tells of more. That saves the
+ * second read of "until EAGAIN". Only after a hang-up is it read on, to the end.
  */
 #include "load/engine/worker.h"
 
@@ -12,7 +12,8 @@
 #include <sys/socket.h>
 
 /* PROTO_MORE: cannot be told yet. *s is NULL for the greeting and for a stray. */
-static enum proto_step match(struct engine_worker *w, struct conn *c, const uint8_t *data, size_t len, struct slot **s)
+static enum proto_step match(struct engine_worker *w, struct conn *c, const uint8_t *data, size_t len,
+	struct slot **s)
 {
 	uint32_t tag, first, offset;
 
@@ -47,6 +48,14 @@ static void settle(struct engine_worker *w, struct conn *c, struct slot *s, enum
 		c->head++;
 }
 
+/* The server's close is often here by now, and need not be waited for. */
+static bool closed_already(struct conn *c)
+{
+	char byte;
+
+	return c->hangup || recv(c->fd, &byte, 1, MSG_DONTWAIT) == 0;
+}
+
 /* After an answer that ends the connection. */
 static void finish(struct engine_worker *w, struct conn *c, const struct proto_reply *reply)
 {
@@ -54,12 +63,12 @@ static void finish(struct engine_worker *w, struct conn *c, const struct proto_r
 		conn_renew(w, c);
 		return;
 	}
-	if (reply->close && !c->hangup) {
+	if (reply->close && !closed_already(c)) {
 		c->state = CONN_CLOSING; /* let the server go first */
 		c->since_ns = w->now_ns;
 		return;
 	}
-	if (!c->hangup && w->config->abort_close) {
+	if (!reply->close && !c->hangup && w->config->abort_close) {
 		struct linger l = { .l_onoff = 1, .l_linger = 0 };
 
 		setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &l, sizeof l);
@@ -168,7 +177,8 @@ static void ended(struct engine_worker *w, struct conn *c, int error)
 		worker_room(w, c);
 		return;
 	}
-	if (error == 0 && c->state == CONN_READY && c->partial && c->carry == 0 && w->proto->eof && c->inflight > 0 &&
+	if (error == 0 && c->state == CONN_READY && c->partial && c->carry == 0 && w->proto->eof &&
+		c->inflight > 0 &&
 		w->proto->eof(&c->parse, &w->pool->requests[s->request], &reply)) {
 		c->hangup = true;
 		settle(w, c, s, reply.verdict);

@@ -37,7 +37,8 @@ void worker_answer(struct engine_worker *w, struct slot *s, enum proto_verdict v
 {
 	struct engine_counts *k = &w->counts;
 	uint64_t now = w->now_ns;
-	bool right = verdict == PROTO_OK || verdict == PROTO_MISS, in_time = now - s->sent_ns <= w->config->timeout_ns;
+	bool right = verdict == PROTO_OK || verdict == PROTO_MISS;
+	bool in_time = now - s->sent_ns <= w->config->timeout_ns;
 
 	if (w->config->once)
 		w->left--;
@@ -84,8 +85,11 @@ void worker_room(struct engine_worker *w, struct conn *c)
 	}
 	if (n == 0)
 		return;
-	while (n-- > 0)
-		conn_issue(w, c, 0, 0);
+	if (is_datagram(w))
+		while (n-- > 0)
+			conn_issue(w, c, 0, 0);
+	else
+		conn_issue_now(w, c, n);
 	if (w->config->per_request)
 		conn_open(w, c, w->now_ns);
 	else
@@ -135,7 +139,8 @@ static void look_at(struct engine_worker *w, struct conn *c, uint64_t now)
 			packet_flush(w, c, now);
 	} else if (c->inflight > 0 && c->unstamped != c->head &&
 		over(now, conn_slot(w, c, c->head)->sent_ns, timeout)) {
-		conn_break(w, c); /* in a stream, an answer that may still come could not be told from the next */
+		/* in a stream, an answer that may still come could not be told from the next */
+		conn_break(w, c);
 	}
 }
 
@@ -167,18 +172,26 @@ static void handle(struct engine_worker *w, int n)
 
 static int why_not(struct engine_worker *w, uint32_t opened)
 {
-	int code = w->err.code ? w->err.code : w->counts.reset || w->counts.closed ? -ECONNRESET : -ECONNREFUSED;
+	bool cut = w->counts.reset || w->counts.closed;
+	int code = w->err.code ? w->err.code : cut ? -ECONNRESET : -ECONNREFUSED;
 
 	w->err.code = 0;
 	if (w->counts.wrong)
-		return worker_fail(w, vt_fail(&w->err, -EPROTO, "the server refuses the greeting: does it speak %s?",
+		return worker_fail(w, vt_fail(&w->err, -EPROTO,
+			"the server refuses the greeting: does it speak %s?",
 			w->proto->name));
 	if (w->counts.no_port)
 		return worker_fail(w, vt_fail(&w->err, -EADDRNOTAVAIL,
 			"no local port is free for connection %u: add source addresses or widen "
 			"net.ipv4.ip_local_port_range", w->first + opened));
-	return worker_fail(w, vt_fail(&w->err, code, "connection %u of %u cannot be made: %s", w->first + w->up + 1,
+	return worker_fail(w, vt_fail(&w->err, code, "connection %u of %u cannot be made: %s",
+		w->first + w->up + 1,
 		w->config->connections, strerror(-code)));
+}
+
+static bool trouble(const struct engine_counts *n)
+{
+	return n->refused || n->no_port || n->reset || n->closed || n->wrong;
 }
 
 static int connect_all(struct engine_worker *w)
@@ -206,7 +219,7 @@ static int connect_all(struct engine_worker *w)
 			return worker_fail(w, -EINTR);
 		if (w->rc < 0)
 			return w->rc;
-		if (w->counts.refused + w->counts.no_port + w->counts.reset + w->counts.closed + w->counts.wrong > 0)
+		if (trouble(&w->counts))
 			return why_not(w, opened);
 		if (clock_now_ns() > deadline) {
 			w->err.code = -ETIMEDOUT;
@@ -333,7 +346,8 @@ static int settle_down(struct engine_worker *w)
 	CPU_ZERO(&set);
 	CPU_SET((size_t)k->cpus[w->index % k->ncpus], &set);
 	if (sched_setaffinity(0, sizeof set, &set) < 0)
-		return worker_fail(w, vt_fail_errno(&w->err, "cannot run on CPU %d", k->cpus[w->index % k->ncpus]));
+		return worker_fail(w, vt_fail_errno(&w->err, "cannot run on CPU %d",
+			k->cpus[w->index % k->ncpus]));
 	return 0;
 }
 

@@ -13,9 +13,9 @@
  *	IDLE → CONNECTING → (GREETING →) READY → (CLOSING →) IDLE
  * IDLE is also where a connection waits until retry_ns after it failed.
  *
- * Requests in flight lie in a ring of slots, head … tail. In an ordered stream the answer belongs to head. In an
- * unordered one tags say which, and head moves on past those that are done. Datagrams use slots from a free list,
- * and the id on the wire names slot and generation.
+ * Requests in flight lie in a ring of slots, head … tail. In an ordered stream the answer belongs to head. In
+ * an unordered one tags say which, and head moves on past those that are done. Datagrams use slots from a
+ * free list, and the id on the wire names slot and generation.
  */
 #ifndef VTAX_LOAD_ENGINE_WORKER_H
 #define VTAX_LOAD_ENGINE_WORKER_H
@@ -62,7 +62,8 @@ struct conn {
 	uint32_t cursor;   /* next request of the pool to send */
 	uint32_t wpos;	   /* next byte of the pool to write */
 	uint32_t npending; /* datagrams not yet handed to the kernel */
-	uint32_t nfree, free_head; /* datagrams: free slots, oldest first, so that an id is not used again soon */
+	/* datagrams: free slots, oldest first, so that an id is not used again soon */
+	uint32_t nfree, free_head;
 	uint32_t current;  /* unordered: slot of the answer being read, or CONN_STRAY */
 	uint64_t unsent;   /* bytes from wpos that belong to requests in the ring */
 	uint32_t carry;	   /* unfinished bytes kept in worker.carry */
@@ -99,7 +100,8 @@ struct engine_worker {
 	const struct proto_pool *pool;
 	struct engine *engine;
 	unsigned index;
-	bool open_loop, measuring, stop_issuing, optimistic;
+	bool open_loop, measuring, stop_issuing;
+	int optimism; /* how often sending before the handshake is known to be done may still fail */
 	int epoll, peer_epoll;
 	uint64_t now_ns;	 /* of the last read of the clock */
 	uint64_t due_ns;	 /* next intended time; UINT64_MAX: none, or no room for it */
@@ -170,6 +172,7 @@ void worker_answer(struct engine_worker *w, struct slot *s, enum proto_verdict v
 int conn_open(struct engine_worker *w, struct conn *c, uint64_t now);
 void conn_event(struct engine_worker *w, struct conn *c, uint32_t events);
 void conn_issue(struct engine_worker *w, struct conn *c, uint64_t intended_ns, uint64_t ready_ns);
+void conn_issue_now(struct engine_worker *w, struct conn *c, uint32_t n);
 void conn_flush(struct engine_worker *w, struct conn *c, uint64_t now);
 void conn_close(struct engine_worker *w, struct conn *c);
 /* Broken: all in flight is lost (but for one that is `short`); tried again later. */

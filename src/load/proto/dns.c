@@ -3,8 +3,9 @@
  * DNS queries over UDP and TCP (RFC 1035, RFC 7766).
  *
  * Over UDP the engine sets the id of each query, so that one that is answered late is not taken for another.
- * Over TCP the id is the query's place in the pool, and servers may answer out of order. A reply must carry our
- * question back (names compare without case), the rcode that is expected, and some answer where that is NOERROR.
+ * Over TCP the id is the query's place in the pool, and servers may answer out of order. A reply must carry
+ * our question back (names compare without case), the rcode that is expected, and some answer where that is
+ * NOERROR.
  */
 #include "load/proto/proto.h"
 
@@ -135,7 +136,8 @@ static enum proto_verdict judge(const struct proto_request *rq, const uint8_t *q
 }
 
 static enum proto_step parse_udp(struct proto_state *st, const struct proto_pool *pool,
-	const struct proto_request *rq, const uint8_t *data, size_t len, size_t *used, struct proto_reply *reply)
+	const struct proto_request *rq, const uint8_t *data, size_t len, size_t *used,
+	struct proto_reply *reply)
 {
 	*used = len;
 	if (!rq)
@@ -150,7 +152,8 @@ static enum proto_step parse_udp(struct proto_state *st, const struct proto_pool
 enum phase { START, REST };
 
 static enum proto_step parse_tcp(struct proto_state *st, const struct proto_pool *pool,
-	const struct proto_request *rq, const uint8_t *data, size_t len, size_t *used, struct proto_reply *reply)
+	const struct proto_request *rq, const uint8_t *data, size_t len, size_t *used,
+	struct proto_reply *reply)
 {
 	*used = 0;
 	if (st->phase == START) {
@@ -166,7 +169,8 @@ static enum proto_step parse_tcp(struct proto_state *st, const struct proto_pool
 		if (len < 2 + want)
 			return PROTO_MORE;
 		if (rq)
-			st->verdict = (uint8_t)judge(rq, proto_bytes(pool, rq) + 2, rq->length - 2, data + 2, want);
+			st->verdict = (uint8_t)judge(rq, proto_bytes(pool, rq) + 2, rq->length - 2, data + 2,
+				want);
 		*used = 2 + want;
 		st->left = message - want;
 		st->phase = REST;

@@ -2,9 +2,9 @@
 /*
  * HTTP/1.1 GET: keep-alive, pipelined, one connection per request, conditional (304).
  *
- * A head is read when it is whole: servers send it in one piece, so the scan is done once. Of the headers only
- * those that frame the message matter. A message that could be framed in two ways (RFC 9112, 6.3) is refused
- * rather than guessed at, but for Transfer-Encoding beside Content-Length, which the RFC decides.
+ * A head is read when it is whole: servers send it in one piece, so the scan is done once. Of the headers
+ * only those that frame the message matter. A message that could be framed in two ways (RFC 9112, 6.3) is
+ * refused rather than guessed at, but for Transfer-Encoding beside Content-Length, which the RFC decides.
  */
 #include "load/proto/proto.h"
 
@@ -19,7 +19,8 @@ enum flags { CLOSE = 1, CHUNKED = 2, LENGTH = 4 };
 #define BODY_MAX (UINT64_C(1) << 50)
 #define REQUEST_MAX 8192
 
-static int render_one(struct proto_pool *pool, const struct proto_options *o, const char *path, struct vt_err *err)
+static int render_one(struct proto_pool *pool, const struct proto_options *o, const char *path,
+	struct vt_err *err)
 {
 	struct proto_request *rq = pool_begin(pool);
 	struct buf *b = &pool->bytes;
@@ -30,7 +31,7 @@ static int render_one(struct proto_pool *pool, const struct proto_options *o, co
 	rq->op = conditional ? CONDITIONAL : PLAIN;
 	rq->status = o->status ? o->status : conditional ? 304 : 200;
 	rq->expect = o->body_bytes;
-	buf_printf(b, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: vtax\r\n", path, o->host ? o->host : "localhost");
+	buf_printf(b, "GET %s HTTP/1.1\r\nHost: %s\r\n", path, o->host ? o->host : "localhost");
 	if (o->if_modified_since)
 		buf_printf(b, "If-Modified-Since: %s\r\n", o->if_modified_since);
 	if (o->if_none_match)
@@ -51,7 +52,8 @@ static int render(struct proto_pool *pool, const struct proto_options *o, struct
 		if ((*p)[0] != '/' || strpbrk(*p, " \r\n\t"))
 			return vt_usage(err, "path '%s' must begin with a slash and hold no space", *p);
 		if (strlen(*p) > REQUEST_MAX)
-			return vt_usage(err, "a path of %zu bytes is too long, at most %d", strlen(*p), REQUEST_MAX);
+			return vt_usage(err, "a path of %zu bytes is too long, at most %d", strlen(*p),
+				REQUEST_MAX);
 	}
 	/* Whole rounds, so that every path is asked for equally often. */
 	while (rc == 0 && (pool->n < o->requests || path != paths)) {
@@ -191,7 +193,8 @@ static bool chunk_size(struct proto_state *st, const uint8_t *line, size_t n)
 	return true;
 }
 
-static enum proto_step finish(struct proto_state *st, const struct proto_request *rq, struct proto_reply *reply)
+static enum proto_step finish(struct proto_state *st, const struct proto_request *rq,
+	struct proto_reply *reply)
 {
 	reply->verdict = st->verdict;
 	if (st->verdict == PROTO_OK && st->status == 200)
@@ -245,8 +248,9 @@ static enum proto_step read_body(struct proto_state *st, const struct proto_requ
 	return PROTO_MORE;
 }
 
-static enum proto_step parse(struct proto_state *st, const struct proto_pool *pool, const struct proto_request *rq,
-	const uint8_t *data, size_t len, size_t *used, struct proto_reply *reply)
+static enum proto_step parse(struct proto_state *st, const struct proto_pool *pool,
+	const struct proto_request *rq, const uint8_t *data, size_t len, size_t *used,
+	struct proto_reply *reply)
 {
 	*used = 0;
 	while (st->phase == HEAD) {

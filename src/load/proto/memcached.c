@@ -96,8 +96,9 @@ static enum proto_step first_line(struct proto_state *st, const struct proto_poo
 	return is_error(line, n) || (rq->op == SET && is(line, n, "NOT_STORED")) ? PROTO_DONE : PROTO_BAD;
 }
 
-static enum proto_step parse(struct proto_state *st, const struct proto_pool *pool, const struct proto_request *rq,
-	const uint8_t *data, size_t len, size_t *used, struct proto_reply *reply)
+static enum proto_step parse(struct proto_state *st, const struct proto_pool *pool,
+	const struct proto_request *rq, const uint8_t *data, size_t len, size_t *used,
+	struct proto_reply *reply)
 {
 	const uint8_t *line;
 	enum proto_step step;

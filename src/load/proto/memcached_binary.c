@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * memcached's binary protocol. The opaque field, which a server must echo, is the request's place in the pool:
- * an answer that belongs to another request is seen at once.
+ * memcached's binary protocol. The opaque field, which a server must echo, is the request's place in the
+ * pool: an answer that belongs to another request is seen at once.
  */
 #include "load/proto/proto.h"
 
@@ -82,8 +82,9 @@ static enum proto_step read_head(struct proto_state *st, const struct proto_pool
 	return PROTO_MORE;
 }
 
-static enum proto_step parse(struct proto_state *st, const struct proto_pool *pool, const struct proto_request *rq,
-	const uint8_t *data, size_t len, size_t *used, struct proto_reply *reply)
+static enum proto_step parse(struct proto_state *st, const struct proto_pool *pool,
+	const struct proto_request *rq, const uint8_t *data, size_t len, size_t *used,
+	struct proto_reply *reply)
 {
 	*used = 0;
 	if (st->phase == HEAD) {

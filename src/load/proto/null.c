@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * No server at all: what is sent comes back from a thread of our own behind a socketpair, so that what remains
- * is the cost of the engine and of two system calls. The first bytes of a request are its number.
+ * No server at all: what is sent comes back from a thread of our own behind a socketpair, so that what
+ * remains is the cost of the engine and of two system calls. The first bytes of a request are its number.
  */
 #include "load/proto/proto.h"
 
@@ -33,8 +33,9 @@ static int render(struct proto_pool *pool, const struct proto_options *o, struct
 	return rc;
 }
 
-static enum proto_step parse(struct proto_state *st, const struct proto_pool *pool, const struct proto_request *rq,
-	const uint8_t *data, size_t len, size_t *used, struct proto_reply *reply)
+static enum proto_step parse(struct proto_state *st, const struct proto_pool *pool,
+	const struct proto_request *rq, const uint8_t *data, size_t len, size_t *used,
+	struct proto_reply *reply)
 {
 	*used = 0;
 	if (len < rq->length)

@@ -51,14 +51,16 @@ struct proto_request *pool_begin(struct proto_pool *pool)
 int pool_end(struct proto_pool *pool, struct proto_request *rq, struct vt_err *err)
 {
 	if (pool->bytes.failed)
-		return vt_fail(err, -ENOMEM, "the requests do not fit into %u MiB: ask for fewer or smaller ones",
+		return vt_fail(err, -ENOMEM,
+			"the requests do not fit into %u MiB: ask for fewer or smaller ones",
 			POOL_BYTES_MAX >> 20);
 	rq->length = (uint32_t)pool->bytes.len - rq->offset;
 	pool->n++;
 	return 0;
 }
 
-int proto_render(const struct proto *p, struct proto_pool *pool, const struct proto_options *o, struct vt_err *err)
+int proto_render(const struct proto *p, struct proto_pool *pool, const struct proto_options *o,
+	struct vt_err *err)
 {
 	int rc;
 
@@ -166,7 +168,8 @@ size_t proto_body(struct proto_state *st, const struct proto_request *rq, const 
 {
 	size_t n = st->left < len ? (size_t)st->left : len;
 
-	if (rq && rq->check && st->verdict == PROTO_OK && !gen_value_sample(rq->tag, st->seen, data, n, n == st->left))
+	if (rq && rq->check && st->verdict == PROTO_OK &&
+		!gen_value_sample(rq->tag, st->seen, data, n, n == st->left))
 		st->verdict = PROTO_WRONG;
 	st->left -= n;
 	st->seen += n;

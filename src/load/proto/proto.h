@@ -8,8 +8,8 @@
  *
  * Replies are read from whatever the socket gave. parse() consumes what it can and keeps its place in a
  * struct proto_state; bodies are consumed as they come, so only an unfinished line or head (at most
- * PROTO_CARRY_MAX bytes) is ever kept by the engine and shown again with more behind it. What a server sends is
- * hostile: every parser is fuzzed, and its result must not depend on where the bytes were split.
+ * PROTO_CARRY_MAX bytes) is ever kept by the engine and shown again with more behind it. What a server sends
+ * is hostile: every parser is fuzzed, and its result must not depend on where the bytes were split.
  *
  * Each reply is checked against what its request expects: status, length, sampled content.
  *
@@ -43,8 +43,7 @@ struct proto_pool {
 	struct buf bytes;
 	struct proto_request *requests;
 	uint32_t n, room;
-	/* Sent first on every connection and not measured; none when its length is 0. Its bytes lie behind the
-	 * last request. */
+	/* Sent first on every connection, not measured; length 0: none. Its bytes come after the requests'. */
 	struct proto_request greeting;
 	uint32_t cycle_bytes; /* of requests 0 … n − 1 */
 };
@@ -83,7 +82,7 @@ struct proto_reply {
 
 enum proto_caps {
 	PROTO_PIPELINE = 1 << 0,    /* several requests in flight on a connection */
-	PROTO_DATAGRAM = 1 << 1,    /* UDP; the first two bytes of request and reply are an id for the engine to set */
+	PROTO_DATAGRAM = 1 << 1,    /* UDP; both ways a 16-bit id comes first, which the engine sets */
 	PROTO_UNORDERED = 1 << 2,   /* a stream whose replies carry the tag of their request, in any order */
 	PROTO_PER_REQUEST = 1 << 3, /* a new connection for each request makes sense */
 	PROTO_IN_PROCESS = 1 << 4,  /* the peer is a thread of ours, behind a socketpair */
@@ -130,21 +129,23 @@ struct proto {
 	 * `rq` is the request the reply belongs to; NULL when it belongs to none (unordered and datagram
 	 * protocols: a stray): then it is read to its end and *reply says nothing. Never called with len 0.
 	 */
-	enum proto_step (*parse)(struct proto_state *st, const struct proto_pool *pool, const struct proto_request *rq,
-		const uint8_t *data, size_t len, size_t *used, struct proto_reply *reply);
+	enum proto_step (*parse)(struct proto_state *st, const struct proto_pool *pool,
+		const struct proto_request *rq, const uint8_t *data, size_t len, size_t *used,
+		struct proto_reply *reply);
 	/* The stream ended inside a reply. True when that is how this reply ends. NULL: never. */
 	bool (*eof)(struct proto_state *st, const struct proto_request *rq, struct proto_reply *reply);
 	/* Unordered: the tag of the reply that begins at data; PROTO_MORE or PROTO_DONE. */
 	enum proto_step (*identify)(const uint8_t *data, size_t len, uint32_t *tag);
 };
 
-extern const struct proto proto_memcached, proto_memcached_binary, proto_redis, proto_http, proto_dns, proto_dns_tcp,
-	proto_null;
+extern const struct proto proto_memcached, proto_memcached_binary, proto_redis, proto_http, proto_dns,
+	proto_dns_tcp, proto_null;
 extern const struct proto *const protos[]; /* NULL-terminated */
 const struct proto *proto_find(const char *name);
 
 /* Renders; on failure the pool is empty. *pool need not be initialised. */
-int proto_render(const struct proto *p, struct proto_pool *pool, const struct proto_options *o, struct vt_err *err);
+int proto_render(const struct proto *p, struct proto_pool *pool, const struct proto_options *o,
+	struct vt_err *err);
 void proto_pool_release(struct proto_pool *pool);
 
 /* For render(): the bytes added to pool->bytes between the two are one request. */

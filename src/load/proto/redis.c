@@ -57,7 +57,8 @@ static int render(struct proto_pool *pool, const struct proto_options *o, struct
 		static const char hello[] = "*2\r\n$5\r\nHELLO\r\n$1\r\n3\r\n";
 
 		pool->cycle_bytes = (uint32_t)pool->bytes.len;
-		pool->greeting = (struct proto_request){ .offset = pool->cycle_bytes, .length = sizeof hello - 1,
+		pool->greeting = (struct proto_request){ .offset = pool->cycle_bytes,
+			.length = sizeof hello - 1,
 			.expect = PROTO_ANY, .op = HELLO };
 		if (buf_puts(&pool->bytes, hello) < 0)
 			return vt_fail(err, -ENOMEM, "no memory for requests");
@@ -66,7 +67,8 @@ static int render(struct proto_pool *pool, const struct proto_options *o, struct
 }
 
 /* The element that is the reply itself, not one inside it. */
-static void judge(struct proto_state *st, const struct proto_request *rq, uint8_t type, const uint8_t *line, size_t n)
+static void judge(struct proto_state *st, const struct proto_request *rq, uint8_t type, const uint8_t *line,
+	size_t n)
 {
 	bool right;
 
@@ -159,7 +161,8 @@ static bool scalar_ok(uint8_t type, const uint8_t *text, size_t n)
 	}
 }
 
-static enum proto_step element(struct proto_state *st, const struct proto_request *rq, const uint8_t *line, size_t n)
+static enum proto_step element(struct proto_state *st, const struct proto_request *rq, const uint8_t *line,
+	size_t n)
 {
 	uint8_t type;
 
@@ -195,11 +198,45 @@ static bool whole(struct proto_state *st)
 	return true;
 }
 
-static enum proto_step parse(struct proto_state *st, const struct proto_pool *pool, const struct proto_request *rq,
-	const uint8_t *data, size_t len, size_t *used, struct proto_reply *reply)
+/*
+ * The answers that nearly always come, when they are here as a whole: the same result as from the long way,
+ * without touching the state. False: take the long way.
+ */
+static bool quick(const struct proto_request *rq, const uint8_t *data, size_t len, size_t *used,
+	struct proto_reply *reply)
+{
+	size_t at = 1, n = 0;
+
+	if (rq->op == SET) {
+		if (len < 5 || memcmp(data, "+OK\r\n", 5) != 0)
+			return false;
+		*used = 5;
+		reply->verdict = PROTO_OK;
+		return true;
+	}
+	if (rq->op != GET || data[0] != '$')
+		return false;
+	for (; at < len && at < 8 && data[at] >= '0' && data[at] <= '9'; at++)
+		n = n * 10 + (size_t)(data[at] - '0');
+	if (at == 1 || len - at < n + 4)
+		return false;
+	if (memcmp(data + at, "\r\n", 2) != 0 || memcmp(data + at + 2 + n, "\r\n", 2) != 0)
+		return false;
+	*used = at + n + 4;
+	reply->verdict = proto_length(rq, n);
+	if (reply->verdict == PROTO_OK && rq->check && !gen_value_sample(rq->tag, 0, data + at + 2, n, true))
+		reply->verdict = PROTO_WRONG;
+	return true;
+}
+
+static enum proto_step parse(struct proto_state *st, const struct proto_pool *pool,
+	const struct proto_request *rq, const uint8_t *data, size_t len, size_t *used,
+	struct proto_reply *reply)
 {
 	size_t n, took;
 
+	if (st->phase == ELEMENT && st->items == 0 && quick(rq, data, len, used, reply))
+		return PROTO_DONE;
 	*used = 0;
 	for (;;) {
 		const uint8_t *at = data + *used, *line;
