@@ -37,6 +37,8 @@ enum misbehaviour {
 	DROP_SOME,   /* every fourth answer is not given */
 	LATE,	     /* answers after late_ns */
 	SHUFFLE,     /* answers of one read in reverse order */
+	HALF_CLOSE,  /* shuts its side down after an answer, and goes on reading */
+	DIES,	     /* closes all it has, and the port, at request 50 */
 	CLOSE_THIRD, /* HTTP: announces a close after every third answer, and closes */
 };
 
@@ -226,6 +228,14 @@ static inline bool reply(struct server *s, unsigned i, struct buf *out)
 	int fd = s->poll[i].fd;
 
 	switch (s->how) {
+	case DIES:
+		if (s->requests < 50)
+			break;
+		while (s->n > 1)
+			drop_conn(s, s->n - 1, false);
+		shutdown(s->fd, SHUT_RDWR);
+		s->poll[0].fd = -1;
+		return false;
 	case GARBAGE:
 		send_all(fd, "\x15\x03\x01 what is this\r\n\r\n", 20, 20);
 		return true;
@@ -250,6 +260,8 @@ static inline bool reply(struct server *s, unsigned i, struct buf *out)
 		break;
 	}
 	send_all(fd, out->data, out->len, out->len);
+	if (s->how == HALF_CLOSE)
+		shutdown(fd, SHUT_WR);
 	if (memmem(out->data, out->len, "Connection: close", 17)) {
 		struct timeval limit = { .tv_sec = 1 };
 		char rest[256];

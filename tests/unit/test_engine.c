@@ -251,6 +251,13 @@ static void hostile_streams(void **state)
 		s.how = RESET;
 		n = against(row[i].name, s, NS_PER_S);
 		assert_true(n.reset > 0 && n.lost > 0 && n.ok == 0);
+		s.how = HALF_CLOSE;
+		n = against(row[i].name, s, NS_PER_S);
+		assert_true(n.closed > 0 && n.ok > 0 && n.wrong == 0);
+		s.how = DIES;
+		n = against(row[i].name, s, NS_PER_S);
+		assert_in_range(n.ok, 40, 50);
+		assert_true(n.refused > 0 && n.closed + n.reset > 0);
 		s.how = MIDWAY;
 		n = against(row[i].name, s, NS_PER_S);
 		assert_true(n.short_ > 0 && n.ok == 0 && n.wrong == 0);
@@ -315,6 +322,26 @@ static void offered_is_counted(void **state)
 		assert_int_equal(r.response->n, r.counts.ok);
 		assert_int_equal(r.lag->n, r.counts.sent);
 		assert_true(hist_mean(r.response) >= hist_mean(r.service));
+		engine_result_release(&r);
+	}
+}
+
+/* Each connection has its own schedule, and each request its own connection. */
+static void open_loop_of_connections(void **state)
+{
+	for (int own = 0; own < 2; own++) {
+		struct server s = { .answer = http_answer };
+		struct engine_config k = { .connections = 20, .per_request = true, .arrivals = GEN_CONSTANT,
+			.rate_per_s = 1000, .duration_ns = 200 * NS_PER_MS, .per_connection_arrivals = own };
+		struct proto_options o = requests(10);
+		struct engine_result r;
+
+		o.close = true;
+		r = drive("http", &s, &k, &o);
+		assert_in_range(r.counts.sent + r.backlog, 198, 200);
+		assert_int_equal(r.counts.ok, r.counts.sent);
+		assert_int_equal(r.counts.opened, r.counts.sent);
+		assert_int_equal(engine_errors(&r.counts), 0);
 		engine_result_release(&r);
 	}
 }
@@ -415,6 +442,23 @@ static void refused(void **state)
 	assert_non_null(strstr(err.msg, "refused"));
 }
 
+/* Nobody accepts, and the listen queue is full: connecting hangs. */
+static void hanging_connect(void **state)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	_cleanup_close_ int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct engine_config k = { .connections = 8, .duration_ns = NS_PER_S, .timeout_ns = 50 * NS_PER_MS };
+	socklen_t len = sizeof a;
+	struct vt_err err = { .code = 0 };
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
+	assert_int_equal(listen(fd, 0), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
+	assert_int_equal(sock_addr_parse(&k.to, "127.0.0.1", ntohs(a.sin_port), &err), 0);
+	assert_int_equal(try(k, "redis", &err), -ETIMEDOUT);
+	assert_non_null(strstr(err.msg, "of 8 cannot be made"));
+}
+
 static void cancelled(void **state)
 {
 	const volatile int now = 1;
@@ -436,8 +480,10 @@ static void senseless(void **state)
 		{ .arrivals = GEN_CONSTANT, .rate_per_s = 10, .once = true },
 		{ .per_request = true, .depth = 2, .duration_ns = 1 },
 	};
+	const struct engine_config deep = { .depth = 64, .duration_ns = 1 };
 	struct vt_err err;
 
+	assert_int_equal(try(deep, "dns-tcp", &err), -EINVAL);
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
 		assert_int_equal(try(bad[i], "redis", &err), -EINVAL);
 		assert_int_equal(err.kind, VT_ERR_USAGE);
@@ -461,9 +507,11 @@ int main(void)
 		cmocka_unit_test(wrong_and_short_values),
 		cmocka_unit_test(hostile_datagrams),
 		cmocka_unit_test(offered_is_counted),
+		cmocka_unit_test(open_loop_of_connections),
 		cmocka_unit_test(impossible_rate),
 		cmocka_unit_test(a_stall_shows_in_the_tail),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(hanging_connect),
 		cmocka_unit_test(cancelled),
 		cmocka_unit_test(senseless),
 	};

@@ -35,11 +35,14 @@ static int check(struct engine_config *k, struct vt_err *err)
 	if (k->threads > ENGINE_THREADS_MAX || k->threads > k->connections)
 		return vt_usage(err, "%u threads for %u connections: at most one for each, and %d in all",
 			k->threads, k->connections, ENGINE_THREADS_MAX);
-	if (k->depth > ENGINE_DEPTH_MAX || k->depth > k->pool->n * 64ull)
+	if (k->depth > ENGINE_DEPTH_MAX)
 		return vt_usage(err, "a depth of %u is too much, at most %d", k->depth, ENGINE_DEPTH_MAX);
 	if (k->depth > 1 && (!(caps & PROTO_PIPELINE) || k->per_request))
 		return vt_usage(err, "a depth of %u is not possible: one request at a time on a connection",
 			k->depth);
+	if (caps & PROTO_UNORDERED && 4 * k->depth > k->pool->n) /* the ring is at most that long */
+		return vt_usage(err, "a depth of %u needs %u requests or more, so that no tag is used twice",
+			k->depth, 4 * k->depth);
 	for (uint32_t i = 0; caps & PROTO_DATAGRAM && i < k->pool->n; i++)
 		if (k->pool->requests[i].length > DATAGRAM_BYTES)
 			return vt_usage(err, "a datagram of %u bytes is too long, at most %d",

@@ -153,7 +153,7 @@ static inline uint32_t conn_room(const struct engine_worker *w, const struct con
 	uint32_t room;
 
 	if (w->config->per_request)
-		return c->state == CONN_IDLE && c->since_ns == 0 ? 1 : 0;
+		return c->state == CONN_IDLE && c->since_ns == 0 && c->inflight == 0 ? 1 : 0;
 	if (c->state != CONN_READY || c->inflight >= depth)
 		return 0;
 	room = depth - c->inflight;

@@ -43,7 +43,7 @@ struct proto_pool {
 	struct buf bytes;
 	struct proto_request *requests;
 	uint32_t n, room;
-	/* Sent first on every connection, not measured; length 0: none. Its bytes come after the requests'. */
+	/* Sent first on every connection, not measured; length 0: none. Its bytes come last. */
 	struct proto_request greeting;
 	uint32_t cycle_bytes; /* of requests 0 … n − 1 */
 };
