@@ -36,6 +36,7 @@ enum misbehaviour {
 	SHORT_VALUE,
 	DROP_SOME,   /* every fourth answer is not given */
 	LATE,	     /* answers after late_ns */
+	OTHER_ID,    /* datagrams: the id of a request that was not sent */
 	SHUFFLE,     /* answers of one read in reverse order */
 	HALF_CLOSE,  /* shuts its side down after an answer, and goes on reading */
 	DIES,	     /* closes all it has, and the port, at request 50 */
@@ -329,6 +330,8 @@ static inline void serve_packet(struct server *s)
 		stall(s, s->late_ns);
 	if (s->how == GARBAGE)
 		out.len = 1;
+	if (s->how == OTHER_ID)
+		out.data[0] ^= 0x40;
 	for (int i = 0; i < (s->how == TWICE ? 2 : 1); i++)
 		sendto(s->fd, out.data, out.len, MSG_NOSIGNAL, (struct sockaddr *)&from, len);
 }

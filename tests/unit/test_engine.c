@@ -290,6 +290,9 @@ static void hostile_datagrams(void **state)
 	s.how = TWICE;
 	n = against("dns", s, NS_PER_S);
 	assert_true(n.extra > 0 && n.ok > 0 && n.lost == 0);
+	s.how = OTHER_ID;
+	n = against("dns", s, 20 * NS_PER_MS);
+	assert_true(n.extra > 0 && n.ok == 0 && n.lost > 0);
 	s.how = GARBAGE;
 	n = against("dns", s, 20 * NS_PER_MS);
 	assert_true(n.garbage > 0 && n.ok == 0);
@@ -344,6 +347,24 @@ static void open_loop_of_connections(void **state)
 		assert_int_equal(engine_errors(&r.counts), 0);
 		engine_result_release(&r);
 	}
+}
+
+/* One connection that is due many times over still has one request at a time. */
+static void behind_with_one_connection(void **state)
+{
+	struct server s = { .answer = http_answer };
+	struct engine_config k = { .connections = 1, .per_request = true, .arrivals = GEN_CONSTANT,
+		.rate_per_s = 200000, .duration_ns = 50 * NS_PER_MS, .per_connection_arrivals = true };
+	struct proto_options o = requests(10);
+	struct engine_result r;
+
+	o.close = true;
+	r = drive("http", &s, &k, &o);
+	assert_in_range(r.counts.sent + r.backlog, 9999, 10000);
+	assert_true(r.backlog > 0);
+	assert_int_equal(r.counts.ok, r.counts.sent);
+	assert_int_equal(r.counts.opened, r.counts.sent);
+	engine_result_release(&r);
 }
 
 /* A rate that the server cannot reach is not hidden: what was due and not sent is the backlog. */
@@ -508,6 +529,7 @@ int main(void)
 		cmocka_unit_test(hostile_datagrams),
 		cmocka_unit_test(offered_is_counted),
 		cmocka_unit_test(open_loop_of_connections),
+		cmocka_unit_test(behind_with_one_connection),
 		cmocka_unit_test(impossible_rate),
 		cmocka_unit_test(a_stall_shows_in_the_tail),
 		cmocka_unit_test(refused),
