@@ -253,8 +253,8 @@ void conn_issue(struct engine_worker *w, struct conn *c, uint64_t intended_ns, u
 	w->counts.sent++;
 }
 
-/* Closed loop: `n` requests, which are sent now. */
-void conn_issue_now(struct engine_worker *w, struct conn *c, uint32_t n)
+/* Closed loop: `n` requests, stamped when they are written. */
+void conn_issue_many(struct engine_worker *w, struct conn *c, uint32_t n)
 {
 	const struct proto_request *rq = w->pool->requests;
 	uint32_t cursor = c->cursor, tail = c->tail, last = w->pool->n;
@@ -263,14 +263,13 @@ void conn_issue_now(struct engine_worker *w, struct conn *c, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		struct slot *s = conn_slot(w, c, tail++);
 
-		s->intended_ns = s->sent_ns = w->now_ns;
 		s->request = cursor;
 		s->state = SLOT_WAITING;
 		bytes += rq[cursor].length;
 		if (++cursor == last)
 			cursor = 0;
 	}
-	c->unstamped = c->tail = tail;
+	c->tail = tail;
 	c->cursor = cursor;
 	c->inflight += n;
 	c->unsent += bytes;

@@ -16,10 +16,10 @@
  * With a new connection per request, "sent" is the moment before socket(2). In a closed loop, response is
  * service.
  *
- * Clock reads: one per read of a socket. It is the time at which all answers in that piece came, and at which
- * the requests sent in reply were sent: it is early for those by the time it takes to parse (some 50 ns
- * each). Open loop: one more per write. A stamp shared by a whole round of epoll would be wrong by a system
- * call per connection, some µs each, which is why it is not done.
+ * Clock reads: one per read of a socket, which stamps all answers in that piece, and one per write, which
+ * stamps all requests in it, just before. A stamp shared by a whole round of epoll would be wrong by a system
+ * call per connection, some µs each; a read of the clock costs some 25 ns. In a closed loop, all that is
+ * readable is read before anything is written: no answer waits for its stamp while others' requests are sent.
  *
  * What counts: closed loop, answers that come in the measured time; open loop, requests whose intended time
  * is in it. After its end, answers to those are waited for up to the timeout.

@@ -166,15 +166,20 @@ void pace_room(struct engine_worker *w, struct conn *c)
 	}
 }
 
+void pace_mark(struct engine_worker *w, struct conn *c)
+{
+	if (c->dirty)
+		return;
+	c->dirty = true;
+	w->dirty[w->ndirty++] = c->index;
+}
+
 static void issue(struct engine_worker *w, struct conn *c, uint64_t room_ns)
 {
 	uint64_t due = w->due_ns;
 
 	conn_issue(w, c, due, due > room_ns ? due : room_ns);
-	if (c->dirty)
-		return;
-	c->dirty = true;
-	w->dirty[w->ndirty++] = c->index;
+	pace_mark(w, c);
 }
 
 static void issue_own(struct engine_worker *w)
@@ -217,11 +222,18 @@ void pace_send_due(struct engine_worker *w, uint64_t now)
 			issue_next(w);
 		set_due(w);
 	}
+	pace_flush(w);
+}
+
+void pace_flush(struct engine_worker *w)
+{
 	for (uint32_t i = 0; i < w->ndirty; i++) {
 		struct conn *c = &w->conns[w->dirty[i]];
 
 		c->dirty = false;
 		w->now_ns = clock_now_ns();
+		if (c->inflight == 0)
+			continue; /* broken since */
 		if (w->config->per_request)
 			conn_open(w, c, w->now_ns);
 		else

@@ -89,11 +89,8 @@ void worker_room(struct engine_worker *w, struct conn *c)
 		while (n-- > 0)
 			conn_issue(w, c, 0, 0);
 	else
-		conn_issue_now(w, c, n);
-	if (w->config->per_request)
-		conn_open(w, c, w->now_ns);
-	else
-		conn_flush(w, c, w->now_ns);
+		conn_issue_many(w, c, n);
+	pace_mark(w, c);
 }
 
 static bool over(uint64_t now, uint64_t since, uint64_t limit)
@@ -152,6 +149,7 @@ static void look(struct engine_worker *w, uint64_t now)
 	w->now_ns = now;
 	for (uint32_t i = 0; i < w->nconns; i++)
 		look_at(w, &w->conns[i], now);
+	pace_flush(w);
 	if (!w->measuring)
 		return;
 	ticks_at(&w->ticks, now, w->counts.done);
@@ -166,6 +164,7 @@ static void handle(struct engine_worker *w, int n)
 		if (w->due_ns <= w->now_ns)
 			pace_send_due(w, w->now_ns);
 	}
+	pace_flush(w);
 }
 
 /* --- set-up --- */
@@ -273,6 +272,7 @@ static void measure(struct engine_worker *w)
 		for (uint32_t i = 0; i < w->nconns; i++) {
 			w->now_ns = clock_now_ns();
 			worker_room(w, &w->conns[i]);
+			pace_flush(w);
 		}
 	while (going_on(w, now)) {
 		int n = pace_wait(w, w->look_ns < w->end_ns ? w->look_ns : w->end_ns);

@@ -172,7 +172,7 @@ void worker_answer(struct engine_worker *w, struct slot *s, enum proto_verdict v
 int conn_open(struct engine_worker *w, struct conn *c, uint64_t now);
 void conn_event(struct engine_worker *w, struct conn *c, uint32_t events);
 void conn_issue(struct engine_worker *w, struct conn *c, uint64_t intended_ns, uint64_t ready_ns);
-void conn_issue_now(struct engine_worker *w, struct conn *c, uint32_t n);
+void conn_issue_many(struct engine_worker *w, struct conn *c, uint32_t n);
 void conn_flush(struct engine_worker *w, struct conn *c, uint64_t now);
 void conn_close(struct engine_worker *w, struct conn *c);
 /* Broken: all in flight is lost (but for one that is `short`); tried again later. */
@@ -196,6 +196,9 @@ int pace_init(struct engine_worker *w, struct vt_err *err);
 void pace_release(struct engine_worker *w);
 void pace_begin(struct engine_worker *w, uint64_t start_ns);
 void pace_send_due(struct engine_worker *w, uint64_t now);
+/* Marks a connection that has something to write, and writes for all that are marked. */
+void pace_mark(struct engine_worker *w, struct conn *c);
+void pace_flush(struct engine_worker *w);
 void pace_room(struct engine_worker *w, struct conn *c);
 /* Waits for events until the next intended time, or until_ns. Returns the number of events. */
 int pace_wait(struct engine_worker *w, uint64_t until_ns);
