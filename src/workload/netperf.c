@@ -31,6 +31,10 @@ const struct opt_def netperf_stream_options[] = {
 	OPT_END,
 };
 
+const struct opt_def *const netperf_bulk_options[] = {
+	netperf_stream_options, netperf_tcp_options, netperf_socket_options, NULL,
+};
+
 static const struct {
 	const char *option;
 	uint16_t key;
@@ -74,4 +78,22 @@ void netperf_gate_loss(struct trial_result *r, const char *what, double lost, do
 	if (isfinite(lost) && isfinite(of) && of > 0 && lost / of > limit)
 		trial_gate(r, "loss", "%.0f %s of %.0f (%.2f %%), more than %.1f %%", lost, what, of, 100 * lost / of,
 			100 * limit);
+}
+
+#define SEGMENT_BYTES 1448.0 /* MSS at MTU 1500 with timestamps: only scales the loss gate */
+
+int netperf_run_bulk(const struct workload *w, const struct trial_ctx *ctx, struct trial_result *r, struct vt_err *err)
+{
+	int n = netperf_run(w, ctx, r, err);
+	double bits, elapsed;
+
+	if (n < 0)
+		return n;
+	bits = trial_metric_get(r, "throughput_bits_per_s");
+	elapsed = trial_metric_get(r, "elapsed_ns");
+	if (bits > 0 && elapsed > 0)
+		r->bytes = (uint64_t)(bits / 8 * elapsed / 1e9);
+	netperf_gate_loss(r, "segments sent again", trial_metric_get(r, "retransmits"),
+		(double)r->bytes / SEGMENT_BYTES, NETPERF_LOSS_BULK);
+	return 0;
 }

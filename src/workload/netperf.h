@@ -14,11 +14,26 @@ extern const struct opt_def netperf_tcp_options[];    /* nodelay */
 extern const struct opt_def netperf_rr_options[];     /* request, response, streams */
 extern const struct opt_def netperf_stream_options[]; /* message, streams */
 
+extern const struct opt_def *const netperf_bulk_options[]; /* of tcp_stream and tcp_maerts */
+
+/* Metrics of bulk TCP; `direction` is a string literal. */
+#define BULK_METRICS(direction)                                                                            \
+	{ "throughput_bits_per_s", "bits/s", true, true, "payload that arrived, " direction },             \
+		{ "retransmits", "1", false, false, "TCP segments sent again by the sender" },             \
+		{ "cwnd_segments", "1", true, false, "the sender's congestion window at the end" },        \
+		{ "rtt_ns", "ns", false, false,                                                            \
+			"the sender's smoothed round-trip time at the end (TCP_INFO)" },                   \
+		{ "elapsed_ns", "ns", false, false, "measured time on the client, final flush included" }, \
+		{ .name = NULL }
+
 /* Adds every option of those tables that the workload has to a request. */
 void netperf_params(const struct workload *w, struct wire_writer *out);
 
 /* Runs the kernel of the workload's name, then derives the latency metrics. */
 int netperf_run(const struct workload *w, const struct trial_ctx *ctx, struct trial_result *r, struct vt_err *err);
+
+/* The same for bulk TCP: also the bytes of the result, and the loss gate. */
+int netperf_run_bulk(const struct workload *w, const struct trial_ctx *ctx, struct trial_result *r, struct vt_err *err);
 
 /*
  * Gate "loss": more than this share of the units was lost or sent again. Where one unit is in flight any loss
