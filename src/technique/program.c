@@ -56,12 +56,15 @@ int program_find(const char *name, const char *first, char *out, size_t size, st
 	return 0;
 }
 
-int program_version(const char *path, const char *flag, char *out, size_t size, struct vt_err *err)
+int program_version(const char *path, const char *flag, const char *libraries, char *out, size_t size,
+	struct vt_err *err)
 {
+	_cleanup_free_ char *search = xasprintf("LD_LIBRARY_PATH=%s", libraries ? libraries : "");
 	_cleanup_buf_ struct buf b = BUF_INIT(VERSION_MAX);
 	const char *const argv[] = { path, flag, NULL };
 	/* crun makes its runtime directory even to print a version: give it a place where it cannot. */
-	const char *const envp[] = { "PATH=" USUAL_DIRS, "XDG_RUNTIME_DIR=/proc/none", "LC_ALL=C", NULL };
+	const char *const envp[] = { "PATH=" USUAL_DIRS, "XDG_RUNTIME_DIR=/proc/none", "LC_ALL=C",
+		libraries && *libraries ? search : NULL, NULL };
 	struct child_spec spec = { .argv = argv, .envp = envp, .new_session = true, .die_with_parent = true };
 	int r = child_run(&spec, VERSION_TIMEOUT_NS, &b, err);
 

@@ -15,7 +15,11 @@
  */
 int program_find(const char *name, const char *first, char *out, size_t size, struct vt_err *err);
 
-/* The first line that `path flag` prints, within 5 s. */
-int program_version(const char *path, const char *flag, char *out, size_t size, struct vt_err *err);
+/*
+ * The first line that `path flag` prints, within 5 s. `libraries` is a search path for shared libraries that are not
+ * installed ("" or NULL: none).
+ */
+int program_version(const char *path, const char *flag, const char *libraries, char *out, size_t size,
+	struct vt_err *err);
 
 #endif

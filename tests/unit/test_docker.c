@@ -2,6 +2,7 @@
 /* Docker's command lines: each switch adds what it should, and nothing else. */
 #include "base/buf.h"
 #include "base/cleanup.h"
+#include "technique/program.h"
 #include "technique/docker/docker_argv.h"
 #include "technique/docker/user.h"
 
@@ -10,6 +11,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -205,9 +208,29 @@ static void test_user_daemon_elsewhere(void **state)
 	unsetenv("DOCKER_HOST");
 }
 
+/* A private Docker may bring libraries that are not installed: asked for its version it must find them, too. */
+static void test_version_with_private_libraries(void **state)
+{
+	char path[] = "/tmp/vtax-test-version-XXXXXX", said[64] = "";
+	static const char script[] = "#!/bin/sh\necho \"libraries: $LD_LIBRARY_PATH\"\n";
+	struct vt_err err = { 0 };
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, script, sizeof script - 1), sizeof script - 1);
+	assert_int_equal(fchmod(fd, 0755), 0);
+	close(fd);
+	assert_int_equal(program_version(path, "--version", "/private/lib", said, sizeof said, &err), 0);
+	assert_string_equal(said, "libraries: /private/lib");
+	assert_int_equal(program_version(path, "--version", "", said, sizeof said, &err), 0);
+	assert_string_equal(said, "libraries: ");
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_version_with_private_libraries),
 		cmocka_unit_test(test_switches),
 		cmocka_unit_test(test_shape),
 		cmocka_unit_test(test_ports),

@@ -67,7 +67,7 @@ int docker_tools_find(struct docker_tools *tools, struct vt_err *err)
 			return missing(wanted[i].name, wanted[i].package, err);
 	snprintf(t.path, sizeof(t.path), "%s:%.1000s:%s", first, path ? path : USUAL_DIRS, USUAL_DIRS);
 	add_libraries(&t, tree);
-	if (program_version(t.dockerd, "--version", t.version, sizeof(t.version), err) < 0)
+	if (program_version(t.dockerd, "--version", t.libraries, t.version, sizeof(t.version), err) < 0)
 		return vt_wrap(err, "'%s' does not work", t.dockerd);
 	*tools = t;
 	return 0;

@@ -42,7 +42,7 @@ int oci_runtime_find(struct oci_runtime *rt, const char *name, struct vt_err *er
 	}
 	if (r < 0)
 		return vt_wrap(err, "OCI runtime");
-	r = program_version(found.path, "--version", found.version, sizeof(found.version), err);
+	r = program_version(found.path, "--version", NULL, found.version, sizeof(found.version), err);
 	if (r < 0)
 		return vt_wrap(err, "OCI runtime '%s' does not work", found.path);
 	found.quirks = quirks_of(found.version);
