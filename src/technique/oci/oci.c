@@ -22,10 +22,13 @@
 #include "host/cpu.h"
 
 #include <fcntl.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/resource.h>
 
 #define UNIFIED "/sys/fs/cgroup/unified" /* where hybrid layouts have their cgroup2 */
+
+#define USERNS_TIMEOUT_NS (5 * NS_PER_S)
 
 static const struct opt_def oci_options[] = {
 	{ "runtime", OPT_STRING, "crun", NULL, 0, 0,
@@ -110,11 +113,32 @@ static int oci_find(const struct technique *t, struct oci_state *s, struct vt_er
 		       : program_find("chroot", NULL, s->chroot, sizeof(s->chroot), err);
 }
 
+/* In the child, before exec. */
+static int make_userns(void *arg, struct vt_err *err)
+{
+	if (unshare(CLONE_NEWUSER) == 0)
+		return 0;
+	return vt_fail_errno(err,
+		"userns=on cannot run here: a user namespace cannot be made (is the sysctl "
+		"user.max_user_namespaces 0, or is this a chroot?)");
+}
+
+/* Some machines forbid them even to root; the only way to know is to try, in a child that leaves nothing. */
+static int check_userns(struct vt_err *err)
+{
+	static const char *const argv[] = { "true", NULL };
+	struct child_spec spec = { .argv = argv, .die_with_parent = true, .prepare = make_userns };
+
+	return child_run(&spec, USERNS_TIMEOUT_NS, NULL, err);
+}
+
 static int oci_probe(const struct technique *t, struct buf *detail, struct vt_err *err)
 {
 	struct oci_state s = { 0 };
 	int r = oci_find(t, &s, err);
 
+	if (r == 0 && opt_bool(&t->opts, "userns"))
+		r = check_userns(err);
 	if (r < 0)
 		return r;
 	buf_printf(detail, "%s (%s)", s.runtime.version, s.runtime.path);
