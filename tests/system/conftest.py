@@ -147,6 +147,7 @@ def unprivileged(unprivileged_place, environment, need):
         need("setpriv")
         prefix = NOBODY
     work = unprivileged_place / "work"
-    env = {**environment, "VTAX_STATE": str(work / "state"), "VTAX_CACHE": str(work / "cache"), "HOME": str(work)}
+    env = {**environment, "VTAX_STATE": str(work / "state"), "VTAX_CACHE": str(work / "cache"), "HOME": str(work),
+           "VTAX_SUITES": str(unprivileged_place / "suites")}
     plain = Vtax(work, env, unprivileged_place / "build" / "vtax")
     return lambda *args, **how: plain(*args, prefix=prefix, **how)
