@@ -44,7 +44,7 @@ struct campaign {
 /* Where a campaign stands; given with every event. */
 struct campaign_status {
 	const struct campaign *campaign;
-	unsigned round, rounds_min, rounds_max; /* round counts from 0 */
+	unsigned round, rounds_max; /* round counts from 0 */
 	unsigned trials_done;
 	uint64_t elapsed_ns, left_ns; /* estimated */
 	const char *workload, *technique; /* texts of the current trial */

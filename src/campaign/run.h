@@ -21,7 +21,6 @@ struct run {
 	double measuring_s;
 	unsigned trials; /* of this run */
 	unsigned rounds; /* planned, as known so far */
-	bool interrupted;
 };
 
 static inline void stage(const struct run *run, const char *what)

@@ -74,7 +74,6 @@ static struct campaign_status status_of(const struct run *run, unsigned round, u
 	return (struct campaign_status){
 		.campaign = c,
 		.round = round,
-		.rounds_min = c->plan.blocks_min,
 		.rounds_max = run->rounds,
 		.trials_done = run->trials,
 		.elapsed_ns = clock_now_ns() - run->started_ns,
@@ -199,7 +198,6 @@ static int one_trial(struct run *run, unsigned round, unsigned position, unsigne
 		run->described[t] = true;
 	}
 	if (n < 0 && (cancelled(run) || is_fatal(n))) {
-		run->interrupted = cancelled(run);
 		trial_result_release(r);
 		trial_info_release(&info);
 		*run->err = why;

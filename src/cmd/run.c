@@ -84,6 +84,17 @@ static void request_release(struct request *q)
 	strvec_release(&q->values);
 }
 
+/* The flags that run and resume share; take_output() understands them. */
+#define OUTPUT_FLAGS \
+	{ 'j', "json", "FILE", "write the results as JSON; - is standard output" }, \
+		{ 0, "csv", "FILE", "write every trial as CSV; - is standard output" }, \
+		{ 0, "markdown", "FILE", "write the table as Markdown; - is standard output" }, \
+		{ 'a', "all-metrics", NULL, "a row for every metric, not only the main ones" }, \
+		{ 0, "no-html", NULL, "do not write report.html and its figures" }
+#define PROGRESS_FLAGS \
+	{ 'q', "quiet", NULL, "no progress" }, \
+		{ 'v', "verbose", NULL, "tell every trial" }
+
 static const struct flag run_flags[] = {
 	{ 's', "suite", "NAME", "suite to run, by name or YAML file (default quick)" },
 	{ 't', "technique", "TECHNIQUE", "run this technique instead of the suite's; repeatable; globs" },
@@ -105,14 +116,9 @@ static const struct flag run_flags[] = {
 	{ 0, "max-steal", "SHARE", "a trial with more stolen CPU time is invalid (default 5%)" },
 	{ 0, "max-other-load", "SHARE", "likewise for CPU time of other processes (default 10%)" },
 	{ 'o', "out", "DIR", "results folder (default ./vtax-results/CAMPAIGN)" },
-	{ 'j', "json", "FILE", "write the results as JSON; - is standard output" },
-	{ 0, "csv", "FILE", "write every trial as CSV; - is standard output" },
-	{ 0, "markdown", "FILE", "write the table as Markdown; - is standard output" },
-	{ 'a', "all-metrics", NULL, "a row for every metric, not only the main ones" },
-	{ 0, "no-html", NULL, "do not write report.html and its figures" },
+	OUTPUT_FLAGS,
 	{ 'n', "dry-run", NULL, "print the plan and a time estimate, run nothing" },
-	{ 'q', "quiet", NULL, "no progress" },
-	{ 'v', "verbose", NULL, "tell every trial" },
+	PROGRESS_FLAGS,
 	{ .name = NULL },
 };
 
@@ -390,13 +396,8 @@ const struct verb verb_run = {
 };
 
 static const struct flag resume_flags[] = {
-	{ 'j', "json", "FILE", "write the results as JSON; - is standard output" },
-	{ 0, "csv", "FILE", "write every trial as CSV; - is standard output" },
-	{ 0, "markdown", "FILE", "write the table as Markdown; - is standard output" },
-	{ 'a', "all-metrics", NULL, "a row for every metric, not only the main ones" },
-	{ 0, "no-html", NULL, "do not write report.html and its figures" },
-	{ 'q', "quiet", NULL, "no progress" },
-	{ 'v', "verbose", NULL, "tell every trial" },
+	OUTPUT_FLAGS,
+	PROGRESS_FLAGS,
 	{ .name = NULL },
 };
 
